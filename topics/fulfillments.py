@@ -1,0 +1,38 @@
+"""`fulfillments`: what an outlet has to pick, pack and hand over for a sale."""
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from topics.event import Event
+from topics.ids import FulfillmentId, LineId, OrderId, OutletId, ProductId, SaleId
+
+FulfillmentType = Literal["PICKUP", "DISPATCH"]
+FulfillmentState = Literal["new", "in_progress", "packed", "fulfilled", "cancelled"]
+
+
+class FulfillmentLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Quantities of one sale line (or one part of a bundle) at this outlet; `quantity` is what is asked for."""
+
+    line_id: LineId
+    sku: str
+    product_id: ProductId | None
+    quantity: Decimal
+    backordered: Decimal = Decimal(0)
+    picked: Decimal = Decimal(0)
+    packed: Decimal = Decimal(0)
+    fulfilled: Decimal = Decimal(0)
+
+
+class Fulfillment(Event, frozen=True, kw_only=True, gc=False):
+    """One (sale, outlet, type), whole, at one revision (DOMAIN 3). Cancelled ones have no open lines."""
+
+    fulfillment_id: FulfillmentId
+    sale_id: SaleId
+    order_id: OrderId
+    outlet_id: OutletId
+    type: FulfillmentType
+    state: FulfillmentState
+    revision: int
+    lines: tuple[FulfillmentLine, ...]

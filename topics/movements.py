@@ -1,0 +1,43 @@
+"""`stock.movements`: the append-only ledger of every change to a stock level."""
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from topics.event import Event, Source
+from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId
+
+MovementKind = Literal["counted", "allocated", "released", "fulfilled", "returned"]
+
+
+class Movement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One change of one (product, outlet).
+
+    `on_hand`, `allocated` and `awaiting` are the signed changes; their sums over all movements are the
+    level's values at all times (DOMAIN 4). The `*_after` fields are those values once the change is made, and
+    `revision` counts the changes of that level without gaps.
+    """
+
+    kind: MovementKind
+    product_id: ProductId
+    sku: str
+    outlet_id: OutletId
+    revision: int
+    on_hand: Decimal = Decimal(0)
+    allocated: Decimal = Decimal(0)
+    awaiting: Decimal = Decimal(0)
+    on_hand_after: Decimal = Decimal(0)
+    allocated_after: Decimal = Decimal(0)
+    awaiting_after: Decimal = Decimal(0)
+    line_id: LineId | None = None
+
+
+class StockMoved(Event, frozen=True, kw_only=True, gc=False):
+    """All movements of one cause, in order: an order of many lines moves stock in one record."""
+
+    cause: str
+    source: Source
+    movements: tuple[Movement, ...]
+    sale_id: SaleId | None = None
+    order_id: OrderId | None = None

@@ -1,0 +1,71 @@
+"""`ecom.orders`: an online order as Tillstream understands it, whatever spelling it came in."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from topics.fulfillments import FulfillmentType
+from topics.ids import LineId, OrderId
+
+
+class Component(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A part of a bundle: `quantity` is per bundle."""
+
+    sku: str
+    quantity: Decimal
+
+
+class OrderItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One line. `tracked` is false for digital and gift-card lines: they move no stock (DOMAIN 2)."""
+
+    line_id: LineId
+    sku: str
+    name: str
+    quantity: Decimal
+    price: Decimal
+    tracked: bool = True
+    components: tuple[Component, ...] = ()
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A full order snapshot, normalised.
+
+    `version` is the snapshot's update time in milliseconds since the epoch (0 when it has none); the newest
+    wins. Statuses are upper case, empty when absent. Amounts are in the store's currency, unrounded; `total`
+    is what was left to pay after gift card, store credit and loyalty. `fulfillment_type` is absent when there
+    is nothing to ship. `repaired` names the fields whose text had to be mended (NUL, lone surrogates).
+    """
+
+    order_id: OrderId
+    version: int
+    updated_at: datetime
+    placed_at: datetime
+    payment_status: str
+    fulfillment_status: str
+    total: Decimal
+    subtotal: Decimal = Decimal(0)
+    discount: Decimal = Decimal(0)
+    coupon_discount: Decimal = Decimal(0)
+    shipping: Decimal = Decimal(0)
+    handling: Decimal = Decimal(0)
+    surcharges: Decimal = Decimal(0)
+    tax: Decimal = Decimal(0)
+    gift_card: Decimal = Decimal(0)
+    store_credit: Decimal = Decimal(0)
+    loyalty: Decimal = Decimal(0)
+    refunded: Decimal = Decimal(0)
+    prices_include_tax: bool = False
+    payment_method: str | None = None
+    processor: str | None = None
+    transaction_id: str | None = None
+    email: str | None = None
+    billing_name: str | None = None
+    shipping_name: str | None = None
+    items: tuple[OrderItem, ...] = ()
+    fulfillment_type: FulfillmentType | None = None
+    location_id: str | None = None
+    shipping_method_id: str | None = None
+    external_order_id: str | None = None
+    deleted: bool = False
+    repaired: tuple[str, ...] = ()

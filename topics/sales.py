@@ -1,0 +1,159 @@
+"""`sales`: a sale, whole, at each revision."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from topics.event import Event
+from topics.fulfillments import FulfillmentState, FulfillmentType
+from topics.ids import CustomerId, FulfillmentId, LineId, OrderId, OutletId, ProductId, SaleId
+
+SaleState = Literal["parked", "pending", "voided", "closed"]
+SaleAttribute = Literal["pickup", "delivery", "backfilled", "deleted"]
+SaleCause = Literal[
+    "placed",
+    "paid",
+    "edited",
+    "cancelled",
+    "reinstated",
+    "deleted",
+    "refunded_in_ecom",
+    "stock_arrived",
+    "product_arrived",
+    "customer_changed",
+    "link_changed",
+    "acknowledged",
+    "payment_taken",
+    "fulfillment_changed",
+    "returned",
+    "voided",
+]
+PaymentKind = Literal["integrated", "recorded", "gift_card", "store_credit", "loyalty", "rounding", "pos"]
+
+
+class SaleCustomer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Who bought: the profile matched by e-mail, made, or the walk-in customer (DOMAIN 6)."""
+
+    customer_id: CustomerId
+    email: str | None
+    name: str
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One tender. `name` is what Sales history shows: the processor for an integrated one (DOMAIN S5)."""
+
+    payment_id: str
+    kind: PaymentKind
+    name: str
+    amount: Decimal
+    processor: str | None = None
+    transaction_id: str | None = None
+    paid_at: datetime | None = None
+
+
+class Allocation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How many pieces of a line an outlet is to fulfil, and how many of those it did not have."""
+
+    outlet_id: OutletId
+    quantity: Decimal
+    backordered: Decimal = Decimal(0)
+
+
+class LineComponent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A part of a bundle: what is allocated for the line instead of the line's own SKU (DOMAIN 2)."""
+
+    sku: str
+    quantity: Decimal
+    product_id: ProductId | None
+    allocations: tuple[Allocation, ...] = ()
+    unallocated: Decimal = Decimal(0)
+
+
+class SaleLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One line of the order.
+
+    ordered `quantity` = `fulfilled` + open (Σ allocations + `unallocated`) + `cancelled` (DOMAIN 5). A line
+    that moves no stock (digital, gift card) has `tracked` false and no allocations. `allocations` are what is
+    still open at each outlet; for a bundle they stand in `components`.
+    """
+
+    line_id: LineId
+    sku: str
+    name: str
+    quantity: Decimal
+    price: Decimal
+    tracked: bool = True
+    product_id: ProductId | None = None
+    allocations: tuple[Allocation, ...] = ()
+    backordered: Decimal = Decimal(0)
+    unallocated: Decimal = Decimal(0)
+    fulfilled: Decimal = Decimal(0)
+    cancelled: Decimal = Decimal(0)
+    returned: Decimal = Decimal(0)
+    components: tuple[LineComponent, ...] = ()
+
+
+class SaleFulfillmentLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    line_id: LineId
+    sku: str
+    product_id: ProductId | None
+    quantity: Decimal
+
+
+class SaleFulfillment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A sale's fulfilment as the sale shows it; the whole one is in `fulfillments`."""
+
+    fulfillment_id: FulfillmentId
+    outlet_id: OutletId
+    type: FulfillmentType
+    state: FulfillmentState
+    revision: int
+    lines: tuple[SaleFulfillmentLine, ...]
+
+
+class SaleFlag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Something about the sale that needs a person; also an open exception (`exceptions`)."""
+
+    kind: str
+    detail: str
+    line_id: LineId | None = None
+
+
+class Sale(Event, frozen=True, kw_only=True, gc=False):
+    """A sale, whole, at one revision (DOMAIN 5).
+
+    Revisions of a sale are 1, 2, 3 … without gaps. `total` is what the customer owes in all, in `currency`:
+    eCom's total plus what gift card, store credit and loyalty paid. `order_version` is the eCom snapshot it
+    was decided from, in milliseconds since the epoch: an older snapshot changes nothing.
+    """
+
+    sale_id: SaleId
+    order_id: OrderId
+    revision: int
+    cause: SaleCause
+    state: SaleState
+    attributes: tuple[SaleAttribute, ...]
+    payment_status: str
+    fulfillment_status: str
+    paid: bool
+    currency: str
+    subtotal: Decimal
+    discount: Decimal
+    shipping: Decimal
+    tax: Decimal
+    rounding: Decimal
+    total: Decimal
+    amount_paid: Decimal
+    refunded: Decimal
+    customer: SaleCustomer
+    payments: tuple[Payment, ...]
+    lines: tuple[SaleLine, ...]
+    fulfillments: tuple[SaleFulfillment, ...]
+    flags: tuple[SaleFlag, ...]
+    placed_at: datetime
+    order_version: int
+    register_id: str | None = None
+    payment_method: str | None = None
+    external_order_id: str | None = None
