@@ -1,0 +1,89 @@
+"""The demo's stores: their links, products and stock levels, in the shapes the two systems send."""
+
+from collections.abc import Iterator
+from typing import Any
+
+CASES_STORE = "demo-shirts"
+"""The store of the named allocation cases: two connected outlets, one that does not sell online."""
+
+OUTLETS = (("auckland", "Auckland", True), ("wellington", "Wellington", True), ("nelson", "Nelson", False))
+CASE_LEVELS = {"SHIRT": (10, 0, 15), "HAT": (3, 10, 10), "SHOES": (5, 10, 10)}
+"""SKU to the level at each of OUTLETS (DOMAIN 3)."""
+
+WARES = (
+    "Merino scarf", "Linen shirt", "Canvas bag", "Rain jacket", "Wool hat", "Leather belt", "Denim jacket",
+    "Cotton socks", "Silk tie", "Running shoes", "Hiking boots", "Swim shorts", "Sun hat", "Ski gloves",
+    "Fleece vest", "Polo shirt", "Chino trousers", "Tote bag", "Beanie", "Sandals",
+)  # fmt: skip
+
+Payload = dict[str, Any]
+
+
+def store_ids(count: int) -> list[str]:
+    """Return the ids of the stores that take the generated stream."""
+    return [f"demo-{number:03d}" for number in range(1, count + 1)]
+
+
+def sku(ware: int) -> str:
+    return f"SKU-{ware + 1:03d}"
+
+
+def link(store_id: str) -> Payload:
+    """Return the store's link: currency, outlets, processors."""
+    connected = {name for name, _, selling in OUTLETS if selling or store_id != CASES_STORE}
+    return {
+        "currency": "NZD",
+        "currency_precision": 2,
+        "time_zone": "Pacific/Auckland",
+        "register": f"{store_id}-online",
+        "outlets": [
+            {
+                "id": outlet,
+                "name": name,
+                "connected": outlet in connected,
+                "priority": place,
+                "safety_stock": 0,
+            }
+            for place, (outlet, name, _) in enumerate(OUTLETS, start=1)
+        ],
+        "shipping_methods": {},
+        "locations": {"pickup-wellington": "wellington"},
+        "processors": [
+            {"name": "Lightspeed Payments", "reversal": True},
+            {"name": "Stripe", "reversal": False},
+            {"name": "PayPal", "reversal": False},
+        ],
+        "offline_payment": "unpaid",
+        "oversell": "allow",
+        "levels_include_open_orders": False,
+    }
+
+
+def _count(product_id: str, product_sku: str, name: str, outlet: str, level: int) -> Payload:
+    return {
+        "id": f"inventory-{product_id}-{outlet}",
+        "product_id": product_id,
+        "product": {"id": product_id, "sku": product_sku, "name": name, "active": True},
+        "outlet_id": outlet,
+        "count": level,
+        "version": 1,
+    }
+
+
+def levels(store_id: str, per_outlet: int) -> Iterator[Payload]:
+    """Yield the store's inventory records: every ware at every outlet, or the cases' own table."""
+    if store_id == CASES_STORE:
+        for name, counts in CASE_LEVELS.items():
+            for (outlet, _, _), level in zip(OUTLETS, counts, strict=True):
+                yield _count(f"product-{name.lower()}", name, name.capitalize(), outlet, level)
+        return
+    for ware, name in enumerate(WARES):
+        for place, (outlet, _, _) in enumerate(OUTLETS):
+            # Uneven on purpose: some orders need two outlets.
+            yield _count(
+                f"product-{ware + 1:03d}",
+                sku(ware),
+                name,
+                outlet,
+                per_outlet * (ware + place) % 7 + per_outlet,
+            )
