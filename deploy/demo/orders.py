@@ -11,8 +11,8 @@ from deploy.demo.store import WARES, sku
 
 FIRST_DAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NAMES = (
-    "Aroha Ngata", "Zoë Brontë", "José Muñoz", "Łukasz Żak", "Søren Østergård", "Ανδρέας Παππάς", "Юлия Орлова",
-    "李小龙", "山田太郎", "김민수", "นภา ใจดี", "محمد علي", "שרה כהן", "Nguyễn Thị Hoa",
+    "Aroha Ngata", "Zoë Brontë", "José Muñoz", "Łukasz Żak", "Søren Østergård", "Ανδρέας Παππάς",
+    "Юлия Орлова", "李小龙", "山田太郎", "김민수", "นภา ใจดี", "محمد علي", "שרה כהן", "Nguyễn Thị Hoa",
     "O'Neil Smith", "Ada Quill",
 )  # fmt: skip
 METHODS: Sequence[tuple[str, str | None, str]] = (

@@ -1,0 +1,130 @@
+"""The published allocation cases, and other orders that a newcomer should see, with their right outcome."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import orjson
+
+from deploy.demo.store import CASES_STORE
+
+Lines = tuple[tuple[str, int], ...]
+Outcome = tuple[tuple[str, str, int], ...]
+
+
+class Case(NamedTuple):
+    """An order of CASES_STORE and what must come of it: (SKU, outlet, quantity) of each allocation."""
+
+    order_id: str
+    title: str
+    lines: Lines
+    outcome: Outcome
+    extra: dict[str, Any] = {}  # noqa: RUF012 - read only
+
+
+CASES = (
+    Case(
+        "CASE-1",
+        "one outlet has it all",
+        (("SHIRT", 2), ("HAT", 1), ("SHOES", 1)),
+        (("SHIRT", "auckland", 2), ("HAT", "auckland", 1), ("SHOES", "auckland", 1)),
+    ),
+    Case(
+        "CASE-2",
+        "split between lines",
+        (("SHIRT", 1), ("HAT", 5)),
+        (("SHIRT", "auckland", 1), ("HAT", "wellington", 5)),
+    ),
+    Case(
+        "CASE-3",
+        "one outlet before a better stocked first one",
+        (("HAT", 5), ("SHOES", 2)),
+        (("HAT", "wellington", 5), ("SHOES", "wellington", 2)),
+    ),
+    Case(
+        "CASE-4",
+        "pickup pinned to its shop, short there: still that shop, flagged",
+        (("SHIRT", 1),),
+        (("SHIRT", "wellington", 1),),
+        {
+            "shippingOption": {
+                "shippingMethodName": "Pick up in Wellington",
+                "shippingRate": 0,
+                "fulfillmentType": "PICKUP",
+                "isPickup": True,
+                "locationId": "pickup-wellington",
+            }
+        },
+    ),
+    Case(
+        "CASE-5",
+        "paid in part by gift card",
+        (("HAT", 1),),
+        (("HAT", "auckland", 1),),
+        {"giftCardRedemption": 5, "total": 15, "paymentStatus": "PAID", "paymentModule": "Stripe"},
+    ),
+    Case(
+        "CASE-6",
+        "bank deposit: arrives unpaid",
+        (("SHOES", 1),),
+        (("SHOES", "auckland", 1),),
+        {"paymentStatus": "AWAITING_PAYMENT", "paymentMethod": "Bank deposit", "paymentModule": None},
+    ),
+)
+
+WEBHOOK_BODY = orjson.dumps(
+    {
+        "eventId": "5d3c54a0-6c1c-4b22-9ea7-000000000001",
+        "eventCreated": 1772442000,
+        "storeId": 1003,
+        "entityId": 103878161,
+        "eventType": "order.created",
+        "data": {"orderId": "CASE-1", "newPaymentStatus": "PAID"},
+    }
+)
+"""A thin webhook body instead of an order: a dead letter, and the orders around it go on."""
+
+PRICE = 20
+
+
+def _payload(place: int, case: Case) -> dict[str, Any]:
+    epoch = 1_772_442_000 + place * 60
+    subtotal = sum(quantity for _, quantity in case.lines) * PRICE
+    return {
+        "id": case.order_id,
+        "vendorOrderNumber": case.order_id,
+        "email": "casey@example.com",
+        "paymentStatus": "PAID",
+        "fulfillmentStatus": "AWAITING_PROCESSING",
+        "paymentMethod": "Credit or debit card",
+        "paymentModule": "Lightspeed Payments",
+        "subtotal": subtotal,
+        "total": subtotal,
+        "tax": 0,
+        "discount": 0,
+        "couponDiscount": 0,
+        "giftCardRedemption": 0,
+        "pricesIncludeTax": True,
+        "createTimestamp": epoch,
+        "updateTimestamp": epoch,
+        "billingPerson": {"name": "Casey Example"},
+        "items": [
+            {
+                "id": place * 10 + line,
+                "productId": 690_100_000 + line,
+                "sku": sku,
+                "name": sku.capitalize(),
+                "price": PRICE,
+                "quantity": quantity,
+                "digital": False,
+                "isShippingRequired": True,
+            }
+            for line, (sku, quantity) in enumerate(case.lines, start=1)
+        ],
+        "shippingOption": {"shippingMethodName": "Post", "shippingRate": 0, "fulfillmentType": "SHIPPING"},
+    } | case.extra
+
+
+def payloads() -> Iterator[tuple[str, str, bytes]]:
+    """Yield (store, order id, JSON) of each case, in the order in which they must be decided."""
+    for place, case in enumerate(CASES, start=1):
+        yield CASES_STORE, case.order_id, orjson.dumps(_payload(place, case))
