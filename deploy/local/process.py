@@ -1,0 +1,178 @@
+"""Server processes: started apart from their starter, known again later, stopped for certain."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from deploy.local.account import Account
+from deploy.local.errors import StackError
+
+# Children of this process, so that a dead one is reaped, and none is collected while it still runs.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+_START_TIME_SLACK_S = 2.0  # psutil derives start times from the boot time, which clock corrections move
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server by its pid, its start time, and an argument that only it was started with.
+
+    A pid alone is not an identity: the system gives it to another process later, and that one must
+    never be signalled.
+    """
+
+    pid: int
+    started: float
+    program: str
+    mark: str
+
+    def process(self) -> psutil.Process | None:
+        """Return the process if it is still this server and not a zombie."""
+        reap(self.pid)
+        try:
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.started) > _START_TIME_SLACK_S:
+                return None
+            if process.status() == psutil.STATUS_ZOMBIE or not _matches(process.cmdline(), self.program, self.mark):
+                return None
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return None
+        return process
+
+    @property
+    def alive(self) -> bool:
+        return self.process() is not None
+
+    def exit_code(self) -> int | None:
+        """Return how it ended, if it was a child of this process and has ended."""
+        return reap(self.pid)
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    mark: str,
+    log: Path,
+    environment: Mapping[str, str],
+    account: Account | None = None,
+    cwd: Path | None = None,
+) -> Server:
+    """Start a server in a session of its own, so that it outlives its starter and its terminal.
+
+    `mark` is one of the arguments; output goes to the end of `log`. `account` is the user to run as.
+    """
+    with log.open("ab") as output:
+        try:
+            child = subprocess.Popen(  # noqa: S603 - the command is ours, no shell
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=cwd or "/",
+                env=dict(environment),
+                start_new_session=True,
+                **(account.popen_arguments() if account else {}),
+            )
+        except OSError as error:
+            raise StackError(f"cannot start {command[0]}: {error}") from error
+    _children[child.pid] = child
+    try:
+        started = psutil.Process(child.pid).create_time()
+    except psutil.NoSuchProcess:
+        started = time.time()
+    return Server(child.pid, started, Path(command[0]).name, mark)
+
+
+def find(program: str, mark: str) -> Server | None:
+    """Look through the machine's processes for a server started with this mark.
+
+    The way back to a server whose record was lost: a deleted or half-written state file.
+    """
+    for process in psutil.process_iter(["cmdline", "create_time", "status"]):
+        info = process.info
+        if info["status"] == psutil.STATUS_ZOMBIE or not _matches(info["cmdline"], program, mark):
+            continue
+        # A backend that Postgres forked shows the same arguments for a moment: the server is the parent.
+        try:
+            parent = process.parent()
+            if parent is not None and _matches(parent.cmdline(), program, mark):
+                continue
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            pass
+        return Server(process.pid, info["create_time"], program, mark)
+    return None
+
+
+def stop(server: Server, *, signal: int, grace_s: float) -> None:
+    """Signal a server and wait for its end; one that does not end within the grace is killed.
+
+    Raises:
+        StackError: it does not even die of SIGKILL.
+    """
+    process = server.process()
+    if process is None:
+        return
+    try:
+        process.send_signal(signal)
+    except psutil.NoSuchProcess:
+        return
+    if not gone(server, grace_s):
+        kill(server)
+
+
+def kill(server: Server) -> None:
+    """Kill a server at once, as a crash of the machine's power would, and its children with it."""
+    process = server.process()
+    if process is None:
+        return
+    try:
+        children = process.children(recursive=True)
+        process.kill()
+    except psutil.NoSuchProcess:
+        children = []
+    if not gone(server, 10.0):
+        raise StackError(f"process {server.pid} ({server.program}) does not end; end it by hand")
+    end_all(children, grace_s=5.0)
+
+
+def end_all(processes: Iterable[psutil.Process], *, grace_s: float) -> None:
+    """Wait until these processes are gone, killing those that outstay the grace."""
+    _, left = psutil.wait_procs(list(processes), timeout=grace_s)
+    for process in left:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(left, timeout=5.0)
+
+
+def gone(server: Server, timeout_s: float) -> bool:
+    """Wait for a server's end, at most so long; tell whether it ended."""
+    deadline = time.monotonic() + timeout_s
+    while server.alive:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def reap(pid: int) -> int | None:
+    """Collect a dead child of this process, if it is one, and return its exit code."""
+    child = _children.get(pid)
+    return child.poll() if child else None
+
+
+def clean_environment(*prefixes: str) -> dict[str, str]:
+    """Return this process's environment without variables that would change how a server behaves."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+
+
+def _matches(command: Sequence[str] | None, program: str, mark: str) -> bool:
+    return bool(command) and Path(command[0]).name == program and mark in command  # type: ignore[index]  # bool(command) rules None out
