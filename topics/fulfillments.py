@@ -13,7 +13,7 @@ FulfillmentState = Literal["new", "in_progress", "packed", "fulfilled", "cancell
 
 
 class FulfillmentLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Quantities of one sale line (or one part of a bundle) at this outlet; `quantity` is what is asked for."""
+    """Quantities of a sale line (or a part of a bundle) at this outlet; `quantity` is what is asked for."""
 
     line_id: LineId
     sku: str

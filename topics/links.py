@@ -47,3 +47,4 @@ class StoreLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     oversell: Literal["allow", "restrict"] = "allow"
     levels_include_open_orders: bool = False
     policy: str = "lightspeed"
+    repaired: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from topics.ids import CustomerId
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A customer profile; e-mail and both names may be absent. `version` absent: the record always applies."""
+    """A customer profile; e-mail and names may be absent. `version` absent: the record always applies."""
 
     customer_id: CustomerId
     email: str | None = None

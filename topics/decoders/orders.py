@@ -1,0 +1,462 @@
+"""`ecom.orders`: from E-Series' order, in any spelling it has had, to an `Order` (DOMAIN 2).
+
+This is the hottest path: one typed decode of the fields that are used, then one pass over them.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from topics import moments
+from topics.decoders import lenient, record, wire
+from topics.decoders.lenient import Flag, Id, Number, Stamp, Text
+from topics.errors import WEBHOOK_BODY, ContractError, shown
+from topics.fulfillments import FulfillmentType
+from topics.ids import LineId, OrderId
+from topics.numbers import ZERO, exact
+from topics.orders import Component, Order, OrderItem
+
+
+class WireComponent(msgspec.Struct, rename="camel", gc=False):
+    """A part of a bundle."""
+
+    sku: Id = None
+    quantity: Number = None
+
+
+class WireItem(msgspec.Struct, rename="camel", gc=False):
+    """A line."""
+
+    id: Id = None
+    sku: Id = None
+    name: Text = None
+    quantity: Number = None
+    price: Number = None
+    product_price: Number = None
+    digital: Flag = None
+    gift_card: Flag = None
+    is_gift_card: Flag = None
+    composite_components: list[WireComponent | None] | None = None
+
+
+class WirePerson(msgspec.Struct, rename="camel", gc=False):
+    """Who pays, or who receives."""
+
+    name: Text = None
+    first_name: Text = None
+    last_name: Text = None
+
+
+class WireShipping(msgspec.Struct, rename="camel", gc=False):
+    """How it is handed over; absent when there is nothing to ship."""
+
+    shipping_method_id: Id = None
+    shipping_method_name: Text = None
+    shipping_rate: Number = None
+    is_pickup: Flag = None
+    fulfillment_type: Text = None
+    fulfilment_type: Text = None
+    location_id: Id = None
+
+
+class WireFee(msgspec.Struct, rename="camel", gc=False):
+    value: Number = None
+
+
+class WireSurcharge(msgspec.Struct, rename="camel", gc=False):
+    """`total` is the amount; `value` is too, unless `type` says that it is a percentage."""
+
+    total: Number = None
+    value: Number = None
+    type: Text = None
+
+
+class WireRedemption(msgspec.Struct, rename="camel", gc=False):
+    amount: Number = None
+    cancelled: Flag = None
+
+
+class WireTender(msgspec.Struct, rename="camel", gc=False):
+    """What loyalty points or store credit paid: `redemption.amount`, or an amount of its own."""
+
+    redemption: WireRedemption | Decimal | None = None
+    redeemed: Number = None
+    amount: Number = None
+
+
+class WireRefund(msgspec.Struct, rename="camel", gc=False):
+    amount: Number = None
+
+
+class WireExternal(msgspec.Struct, rename="camel", gc=False):
+    external_order_id: Id = None
+
+
+class WireOrder(msgspec.Struct, rename="camel", gc=False):
+    """An order snapshot as E-Series sends it: the fields that are used. Others are ignored."""
+
+    id: Id = None
+    vendor_order_number: Id = None
+    order_number: Id = None
+    event_type: Text = None
+    count: Number = None
+    offset: Number = None
+    limit: Number = None
+    payment_status: Text = None
+    fulfillment_status: Text = None
+    payment_method: Text = None
+    payment_module: Text = None
+    external_transaction_id: Id = None
+    ext_transaction_id: Id = None
+    external_order_id: Id = None
+    external_order_data: WireExternal | None = None
+    email: Text = None
+    total: Number = None
+    subtotal: Number = None
+    discount: Number = None
+    coupon_discount: Number = None
+    tax: Number = None
+    gift_card_redemption: Number = None
+    store_credit: WireTender | Decimal | None = None
+    loyalty: WireTender | Decimal | None = None
+    refunded_amount: Number = None
+    refunds: list[WireRefund | None] | None = None
+    handling_fee: WireFee | None = None
+    custom_surcharges: list[WireSurcharge | None] | None = None
+    prices_include_tax: Flag = None
+    create_date: Text = None
+    create_timestamp: Stamp = None
+    update_date: Text = None
+    update_timestamp: Stamp = None
+    billing_person: WirePerson | None = None
+    shipping_person: WirePerson | None = None
+    shipping_option: WireShipping | None = None
+    items: list[WireItem | None] | None = None
+
+
+class WireTax(msgspec.Struct, rename="camel", gc=False):
+    include_in_price: Flag = None
+
+
+class WireTaxedItem(msgspec.Struct, rename="camel", gc=False):
+    taxes: list[WireTax | None] | None = None
+
+
+class WireTaxed(msgspec.Struct, rename="camel", gc=False):
+    """The same order, for those that do not say whether prices include tax."""
+
+    items: list[WireTaxedItem | None] | None = None
+
+
+class WireEnvelope(msgspec.Struct, rename="camel", gc=False):
+    """The answer of a search: several orders in one record."""
+
+    items: list[msgspec.Raw]
+
+
+ORDER = record.Shape(WireOrder)
+_TAXED = record.Shape(WireTaxed)
+_decode_envelope = msgspec.json.Decoder(WireEnvelope).decode
+
+_DISPATCH: FulfillmentType = "DISPATCH"
+_PICKUP: FulfillmentType = "PICKUP"
+_TYPES: dict[str, FulfillmentType] = {"PICKUP": _PICKUP, "SHIPPING": _DISPATCH, "DELIVERY": _DISPATCH}
+
+Taxed = Callable[[], WireTaxed]
+
+
+class _Envelope(Exception):  # noqa: N818 - not an error: it is what the record turned out to be
+    """The record holds several orders."""
+
+
+def decode_orders(value: bytes | None, record_time: datetime) -> Sequence[Order | ContractError]:
+    """Return the record's order, or each part of a search envelope: an order, or why it was refused.
+
+    `record_time` is the record's Kafka timestamp (UTC), the version of a snapshot that has no time of its
+    own. Raises ContractError when the record as a whole, or its only order, cannot be read.
+    """
+    text = wire.body(value)
+    try:
+        order = _quick(text, record_time)
+        return (order if order is not None else _thorough(wire.parse(text), "", record_time),)
+    except _Envelope:
+        return _parts(text, record_time)
+
+
+def _quick(text: bytes, record_time: datetime) -> Order | None:
+    return record.quick(
+        text, ORDER, lambda raw, mended: _build(raw, mended, record_time, lambda: _TAXED.decode(text))
+    )
+
+
+def _thorough(tree: Any, path: str, record_time: datetime) -> Order:
+    try:
+        if _is_envelope(tree):
+            raise _Envelope
+        return record.thorough(
+            tree,
+            path,
+            ORDER,
+            lambda raw, mended: _build(raw, mended, record_time, lambda: _TAXED.fill(tree, path, [])),
+        )
+    except ContractError as error:
+        error.order_id = _named(tree)
+        raise
+
+
+def _is_envelope(tree: Any) -> bool:
+    if not isinstance(tree, dict) or not isinstance(tree.get("items"), list):
+        return False
+    return any(tree.get(name) is not None for name in ("count", "offset", "limit")) and not _named(tree)
+
+
+def _named(tree: Any) -> str | None:
+    """Return the order's id for a refusal, whatever else is wrong with it."""
+    if not isinstance(tree, dict):
+        return None
+    for spelling in ("id", "vendorOrderNumber", "orderNumber"):
+        found = tree.get(spelling)
+        if isinstance(found, str | int) and not isinstance(found, bool) and found != 0:
+            text = lenient.mend(str(found), spelling, []).strip()
+            if text:
+                return text[: record.MAX_ID]
+    return None
+
+
+def _parts(text: bytes, record_time: datetime) -> Sequence[Order | ContractError]:
+    """Decide each order of the envelope alone: a bad one harms none of its neighbours."""
+    parts: list[Order | ContractError] = []
+    try:
+        raws: Sequence[Any] = _decode_envelope(text).items
+    except msgspec.DecodeError:
+        raws = wire.parse(text)["items"]
+    wire.check_depth(text)
+    for place, raw in enumerate(raws):
+        try:
+            parts.append(_part(raw, record_time))
+        except _Envelope:
+            parts.append(ContractError("wrong_type", "an order is due, not another envelope", part=place))
+        except ContractError as error:
+            error.part = place
+            parts.append(error)
+    return parts
+
+
+def _part(raw: Any, record_time: datetime) -> Order:
+    if not isinstance(raw, msgspec.Raw):
+        return _thorough(raw, "", record_time)
+    text = bytes(raw)
+    return _quick(text, record_time) or _thorough(wire.parse(text), "", record_time)
+
+
+def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, taxed: Taxed) -> Order:
+    order_id = _identity(raw)
+    updated = _time(raw.update_timestamp, "updateTimestamp", raw.update_date, "updateDate")
+    version = moments.milliseconds(record_time) if updated is None else updated
+    updated_at = moments.at(version)
+    placed = _time(raw.create_timestamp, "createTimestamp", raw.create_date, "createDate")
+    if raw.items is None:
+        raise record.missing("items")
+    if raw.total is None:
+        raise record.missing("total")
+    billing, receiving = raw.billing_person, raw.shipping_person
+    shipping = raw.shipping_option
+    option = _fulfillment_type(shipping)
+    return Order(
+        order_id=OrderId(order_id),
+        version=version,
+        updated_at=updated_at,
+        placed_at=updated_at if placed is None or placed == version else moments.at(placed),
+        payment_status=raw.payment_status.strip().upper() if raw.payment_status else "",
+        fulfillment_status=raw.fulfillment_status.strip().upper() if raw.fulfillment_status else "",
+        total=exact(raw.total),
+        subtotal=exact(raw.subtotal) if raw.subtotal else ZERO,
+        discount=exact(raw.discount) if raw.discount else ZERO,
+        coupon_discount=exact(raw.coupon_discount) if raw.coupon_discount else ZERO,
+        shipping=exact(shipping.shipping_rate) if shipping and shipping.shipping_rate else ZERO,
+        handling=exact(raw.handling_fee.value) if raw.handling_fee and raw.handling_fee.value else ZERO,
+        surcharges=_surcharges(raw.custom_surcharges) if raw.custom_surcharges else ZERO,
+        tax=exact(raw.tax) if raw.tax else ZERO,
+        gift_card=exact(raw.gift_card_redemption) if raw.gift_card_redemption else ZERO,
+        store_credit=_redeemed(raw.store_credit) if raw.store_credit else ZERO,
+        loyalty=_redeemed(raw.loyalty) if raw.loyalty else ZERO,
+        refunded=_refunded(raw),
+        prices_include_tax=_taxed(taxed()) if raw.prices_include_tax is None else raw.prices_include_tax,
+        payment_method=record.plain(raw.payment_method),
+        processor=record.plain(raw.payment_module),
+        transaction_id=record.identifier(raw.external_transaction_id, "externalTransactionId")
+        or record.identifier(raw.ext_transaction_id, "extTransactionId"),
+        email=record.identifier(raw.email, "email", record.MAX_EMAIL),
+        billing_name=_name(billing) if billing else None,
+        shipping_name=_name(receiving) if receiving else None,
+        items=_items(raw.items),
+        fulfillment_type=option,
+        location_id=record.identifier(shipping.location_id, "shippingOption.locationId")
+        if shipping
+        else None,
+        shipping_method_id=record.identifier(shipping.shipping_method_id, "shippingOption.shippingMethodId")
+        if shipping
+        else None,
+        external_order_id=_external(raw),
+        repaired=mended,
+    )
+
+
+def _identity(raw: WireOrder) -> str:
+    found = record.identifier(raw.id, "id")
+    if found is None:
+        found = record.identifier(raw.vendor_order_number, "vendorOrderNumber")
+    if found is None and raw.order_number != 0:
+        found = record.identifier(raw.order_number, "orderNumber")
+    if found is not None and (raw.items is not None or raw.event_type is None):
+        return found
+    if raw.event_type is not None and raw.items is None:
+        raise ContractError("webhook_body", WEBHOOK_BODY)
+    if raw.items is not None and not (raw.count is None and raw.offset is None and raw.limit is None):
+        raise _Envelope
+    raise record.missing("id")
+
+
+def _time(stamp: float | None, stamp_field: str, text: str | None, text_field: str) -> int | None:
+    field = stamp_field
+    try:
+        if (ms := moments.from_stamp(stamp)) is not None:
+            return ms
+        field = text_field
+        return moments.from_text(text)
+    except ContractError as error:
+        error.field = field
+        raise
+
+
+def _items(raws: list[WireItem | None]) -> tuple[OrderItem, ...]:
+    items = tuple(_item(raw, place) for place, raw in enumerate(raws) if raw is not None)
+    if len(items) > 1 and len({item.line_id for item in items}) < len(items):
+        return _apart(items)
+    return items
+
+
+def _item(raw: WireItem, place: int) -> OrderItem:
+    if raw.id is None or (line_id := record.identifier(raw.id, f"items[{place}].id")) is None:
+        raise record.missing(f"items[{place}].id")
+    if raw.quantity is None:
+        raise record.missing(f"items[{place}].quantity")
+    quantity = exact(raw.quantity)
+    if quantity < ZERO:
+        raise _negative(quantity, f"items[{place}].quantity")
+    price = raw.product_price if raw.price is None else raw.price
+    sku = raw.sku
+    return OrderItem(
+        line_id=LineId(line_id),
+        sku="" if sku is None else str(sku).strip(),
+        name=raw.name.strip() if raw.name else "",
+        quantity=quantity,
+        price=exact(price) if price else ZERO,
+        tracked=not (raw.digital or raw.gift_card or raw.is_gift_card),
+        components=_components(raw.composite_components, place) if raw.composite_components else (),
+    )
+
+
+def _components(raws: list[WireComponent | None], item: int) -> tuple[Component, ...]:
+    return tuple(
+        _component(raw, f"items[{item}].compositeComponents[{place}].quantity")
+        for place, raw in enumerate(raws)
+        if raw is not None
+    )
+
+
+def _component(raw: WireComponent, field: str) -> Component:
+    if raw.quantity is None:
+        raise record.missing(field)
+    quantity = exact(raw.quantity)
+    if quantity < ZERO:
+        raise _negative(quantity, field)
+    return Component(sku="" if raw.sku is None else str(raw.sku).strip(), quantity=quantity)
+
+
+def _negative(quantity: Decimal, field: str) -> ContractError:
+    return ContractError("bad_number", "a quantity cannot be negative", field=field, value=shown(quantity))
+
+
+def _apart(items: tuple[OrderItem, ...]) -> tuple[OrderItem, ...]:
+    """Give lines that share an id one each, by their order (`7`, `7~2`): a line's key must be its own."""
+    taken = {item.line_id for item in items}
+    seen: set[LineId] = set()
+    apart: list[OrderItem] = []
+    for item in items:
+        line_id, again = item.line_id, 1
+        while line_id in seen or (again > 1 and line_id in taken):
+            again += 1
+            line_id = LineId(f"{item.line_id}~{again}")
+        seen.add(line_id)
+        apart.append(item if line_id == item.line_id else msgspec.structs.replace(item, line_id=line_id))
+    return tuple(apart)
+
+
+def _surcharges(raws: list[WireSurcharge | None]) -> Decimal:
+    total = ZERO
+    for raw in raws:
+        if raw is None:
+            continue
+        if raw.total is not None:
+            total += exact(raw.total)
+        elif raw.value and (raw.type or "").strip().upper() != "PERCENT":
+            total += exact(raw.value)
+    return total
+
+
+def _redeemed(tender: WireTender | Decimal) -> Decimal:
+    """Return what the tender paid; a redemption that was cancelled paid nothing."""
+    if isinstance(tender, Decimal):
+        return exact(tender)
+    redemption = tender.redemption
+    if isinstance(redemption, WireRedemption):
+        return exact(redemption.amount) if redemption.amount and not redemption.cancelled else ZERO
+    for amount in (redemption, tender.redeemed, tender.amount):
+        if amount is not None:
+            return exact(amount)
+    return ZERO
+
+
+def _refunded(raw: WireOrder) -> Decimal:
+    if raw.refunded_amount is not None or not raw.refunds:
+        return exact(raw.refunded_amount) if raw.refunded_amount else ZERO
+    return sum((exact(refund.amount) for refund in raw.refunds if refund and refund.amount), ZERO)
+
+
+def _taxed(raw: WireTaxed) -> bool:
+    return any(
+        tax is not None and bool(tax.include_in_price)
+        for item in raw.items or ()
+        if item is not None
+        for tax in item.taxes or ()
+    )
+
+
+def _name(person: WirePerson) -> str | None:
+    if name := record.plain(person.name):
+        return name
+    return record.plain(f"{person.first_name or ''} {person.last_name or ''}")
+
+
+def _fulfillment_type(shipping: WireShipping | None) -> FulfillmentType | None:
+    if shipping is None:
+        return None
+    named = shipping.fulfillment_type or shipping.fulfilment_type
+    if named and (known := _TYPES.get(named.strip().upper())):
+        return known
+    if shipping.is_pickup:
+        return _PICKUP
+    # `{}` is what an absent option looks like in some languages.
+    return None if shipping == WireShipping() else _DISPATCH
+
+
+def _external(raw: WireOrder) -> str | None:
+    if found := record.identifier(raw.external_order_id, "externalOrderId"):
+        return found
+    if raw.external_order_data is None:
+        return None
+    return record.identifier(raw.external_order_data.external_order_id, "externalOrderData.externalOrderId")

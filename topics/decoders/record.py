@@ -1,0 +1,116 @@
+"""Reads one record: the quick way first, the lenient way where that fails."""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from topics.decoders import lenient, wire
+from topics.errors import WEBHOOK_BODY, ContractError, shown
+
+MAX_ID = 255
+"""An id may have so many characters: it is a key, and an index entry in the history."""
+MAX_EMAIL = 320
+"""64 before the @ and 255 after it; the customer's key."""
+
+Wire = TypeVar("Wire", bound=msgspec.Struct)
+Message = TypeVar("Message")
+Build = Callable[[Wire, tuple[str, ...]], Message]
+
+
+class Shape(Generic[Wire]):
+    """The wire shape of a record, and the two ways to fill it."""
+
+    def __init__(self, wire_type: type[Wire]) -> None:
+        """Make the typed decoder and the lenient filler, once."""
+        self.type = wire_type
+        self.decode: Callable[[bytes], Wire] = msgspec.json.Decoder(wire_type).decode
+        self.fill = lenient.filler(wire_type)
+
+
+def quick(value: bytes, shape: Shape[Wire], build: Build[Wire, Message]) -> Message | None:
+    """Return the message if nothing in the bytes needs a second look; None otherwise.
+
+    Whatever fails here is read again the lenient way, which either understands it or names the fault.
+    """
+    if wire.ESCAPED_NUL in value:
+        return None
+    try:
+        message = build(shape.decode(value), ())
+        wire.check_depth(value)
+    except (msgspec.DecodeError, ContractError, RecursionError):
+        return None
+    return message
+
+
+def thorough(tree: Any, path: str, shape: Shape[Wire], build: Build[Wire, Message]) -> Message:
+    """Return the message from parsed JSON; raise the ContractError that names the field otherwise."""
+    mended: list[str] = []
+    filled = shape.fill(tree, path, mended)
+    return build(filled, tuple(dict.fromkeys(mended)))
+
+
+def read(value: bytes | None, shape: Shape[Wire], build: Build[Wire, Message]) -> Message:
+    """Return the record's message, bare or in the point of sale's wrapper `{"data": {…}}`."""
+    text = wire.body(value)
+    if (message := quick(text, shape, build)) is not None:
+        return message
+    tree, path = unwrapped(wire.parse(text))
+    refuse_webhook(tree)
+    return thorough(tree, path, shape, build)
+
+
+def unwrapped(tree: Any) -> tuple[Any, str]:
+    """Take the object out of `{"data": {…}}`; return it with its path."""
+    if isinstance(tree, dict) and not lenient.absent(tree.get("data")) and "id" not in tree:
+        return tree["data"], "data"
+    return tree, ""
+
+
+def refuse_webhook(tree: Any) -> None:
+    """Refuse a notification: it names an event and an entity, but is not the entity itself."""
+    if isinstance(tree, dict) and "eventType" in tree and "items" not in tree and "id" not in tree:
+        raise ContractError("webhook_body", WEBHOOK_BODY)
+
+
+def identifier(value: str | int | None, field: str, limit: int = MAX_ID) -> str | None:
+    """Return an id as trimmed text, None when it is absent or empty; `too_long` beyond its limit."""
+    if value is None:
+        return None
+    text = (value if isinstance(value, str) else str(value)).strip()
+    if len(text) > limit:
+        raise ContractError(
+            "too_long", f"longer than {limit} characters", field=field, value=f"{len(text)} characters"
+        )
+    return text or None
+
+
+def required(value: str | int | None, field: str) -> str:
+    text = identifier(value, field)
+    if text is None:
+        raise missing(field)
+    return text
+
+
+def missing(field: str) -> ContractError:
+    return ContractError("missing_field", "missing", field=field)
+
+
+def plain(text: str | None) -> str | None:
+    """Return the text without space around it, None when nothing is left."""
+    return (text.strip() or None) if text else None
+
+
+def counted(version: int | None) -> int | None:
+    """Return a version within 64 bits, as the history keeps it."""
+    if version is not None and abs(version) > lenient.MAX_WHOLE:
+        raise ContractError("bad_number", "beyond 64 bits", field="version", value=shown(version))
+    return version
+
+
+def is_set(mark: str | bool | int | None) -> bool:
+    """Tell whether a field like `deleted_at` is set: any date but an all-zero one."""
+    if isinstance(mark, str):
+        mark = mark.strip()
+        return bool(mark) and not mark.startswith("0000-00-00") and mark.lower() not in ("false", "0")
+    return bool(mark)
