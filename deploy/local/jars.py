@@ -60,8 +60,8 @@ def parse_lock(text: str, source: str = LOCK_FILE.name) -> list[Jar]:
         StackError: a line of another form, or a file name that comes twice; with its number.
     """
     jars: dict[str, Jar] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        line = line.partition("#")[0].strip()
+    for number, written in enumerate(text.splitlines(), start=1):
+        line = written.partition("#")[0].strip()
         if not line:
             continue
         match = _LINE.fullmatch(line)
@@ -73,7 +73,9 @@ def parse_lock(text: str, source: str = LOCK_FILE.name) -> list[Jar]:
         group, artifact, version, *classifier = match["name"].split(":")
         jar = Jar(group, artifact, version, "".join(classifier), match["sha256"], int(match["size"]))
         if jar.file_name in jars:
-            raise StackError(f"{source} line {number}: {jar.file_name} is there twice; remove one of the lines")
+            raise StackError(
+                f"{source} line {number}: {jar.file_name} is there twice; remove one of the lines"
+            )
         jars[jar.file_name] = jar
     if not jars:
         raise StackError(f"{source} names no jar; make the lock anew with python -m deploy.local.lock")
@@ -158,7 +160,11 @@ def _download(jars: Sequence[Jar], directory: Path, reporter: Reporter) -> None:
 
 
 def _fetch(
-    jar: Jar, directory: Path, base: str, opener: urllib.request.OpenerDirector, advance: Callable[[int], None]
+    jar: Jar,
+    directory: Path,
+    base: str,
+    opener: urllib.request.OpenerDirector,
+    advance: Callable[[int], None],
 ) -> None:
     url = f"{base}/{jar.url_path}"
     partial = directory / f"{jar.cached_in(directory).name}.part"
@@ -187,9 +193,9 @@ def _fetch(
         if digest.hexdigest() != jar.sha256:
             partial.unlink()
             raise StackError(
-                f"{jar.file_name} from {url} has sha256 {digest.hexdigest()}, but the lock says {jar.sha256}; "
-                "it was not kept: something between here and the repository changes files, try another network "
-                "or mirror (TILLSTREAM_MAVEN_URL)"
+                f"{jar.file_name} from {url} has sha256 {digest.hexdigest()}, but the lock says "
+                f"{jar.sha256}; it was not kept: something between here and the repository changes files, "
+                "try another network or mirror (TILLSTREAM_MAVEN_URL)"
             )
         partial.replace(jar.cached_in(directory))
         return

@@ -138,7 +138,13 @@ class Kafka:
         config.write_text(_server_properties(partial, self.ports))
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java(
-            classpath, "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id, "--config", str(config)
+            classpath,
+            "kafka.tools.StorageTool",
+            "format",
+            "--cluster-id",
+            cluster_id,
+            "--config",
+            str(config),
         )
         result = subprocess.run(  # noqa: S603 - our own command, no shell
             command, capture_output=True, text=True, check=False, env=_environment(), stdin=subprocess.DEVNULL
@@ -158,7 +164,7 @@ class Kafka:
         return [
             str(JAVA),
             f"-Xmx{self.options.heap}",
-            "-XX:+UseSerialGC",  # on two cores that the workers need, collector threads cost more than they save
+            "-XX:+UseSerialGC",  # on the few cores that the workers need, collector threads cost more
             "-XX:+ExitOnOutOfMemoryError",
             "-Djava.awt.headless=true",
             f"-Dlog4j2.configurationFile={self.home / 'log4j2.properties'}",

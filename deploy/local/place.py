@@ -43,7 +43,9 @@ def default_data_dir() -> Path:
 def cache_dir() -> Path:
     """Return the per-user directory of downloads (`TILLSTREAM_CACHE_DIR` overrides it), made if missing."""
     configured = os.environ.get("TILLSTREAM_CACHE_DIR")
-    path = Path(configured).expanduser().absolute() if configured else platformdirs.user_cache_path("tillstream")
+    path = (
+        Path(configured).expanduser().absolute() if configured else platformdirs.user_cache_path("tillstream")
+    )
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -119,7 +119,7 @@ class Postgres:
         raise AssertionError("unreachable")  # pragma: no cover
 
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
-        """Stop the server: `fast` ends sessions and writes a checkpoint, `immediate` leaves recovery to do."""
+        """Stop the server: `fast` ends sessions and writes all out, `immediate` leaves recovery to do."""
         if (server := self.server) is not None:
             process.stop(server, signal=_SIGNALS[mode], grace_s=_STOP_GRACE_S)
 
@@ -132,7 +132,8 @@ class Postgres:
         if user is not None and (barrier := user.barrier(self.data_dir)) is not None:
             raise StackError(
                 f"Postgres does not run as root but as the user {user.name}, whom {barrier} shuts out of "
-                f"{self.data_dir}; choose another directory (--data-dir /var/lib/tillstream), or chmod o+x {barrier}"
+                f"{self.data_dir}; choose another directory (--data-dir /var/lib/tillstream/data), "
+                f"or chmod o+x {barrier}"
             )
 
     def _initialise(self, programs: Path, user: Account | None, reporter: Reporter) -> None:
@@ -175,10 +176,22 @@ class Postgres:
 
     def _set_password(self, programs: Path, user: Account | None) -> None:
         # The alphabet of the password has no quote in it.
-        self._single_user(programs, self.home, user, f"ALTER ROLE {USER} PASSWORD '{self._new_password()}'", DATABASE)
+        self._single_user(
+            programs, self.home, user, f"ALTER ROLE {USER} PASSWORD '{self._new_password()}'", DATABASE
+        )
 
-    def _single_user(self, programs: Path, home: Path, user: Account | None, statement: str, database: str) -> None:
-        command = [str(programs / "postgres"), "--single", "-D", str(home), "-c", "exit_on_error=on", database]
+    def _single_user(
+        self, programs: Path, home: Path, user: Account | None, statement: str, database: str
+    ) -> None:
+        command = [
+            str(programs / "postgres"),
+            "--single",
+            "-D",
+            str(home),
+            "-c",
+            "exit_on_error=on",
+            database,
+        ]
         self._run(command, user, statement + "\n")
 
     def _run(self, command: list[str], user: Account | None, text: str = "") -> None:

@@ -40,7 +40,9 @@ class Server:
             process = psutil.Process(self.pid)
             if abs(process.create_time() - self.started) > _START_TIME_SLACK_S:
                 return None
-            if process.status() == psutil.STATUS_ZOMBIE or not _matches(process.cmdline(), self.program, self.mark):
+            if process.status() == psutil.STATUS_ZOMBIE or not _matches(
+                process.cmdline(), self.program, self.mark
+            ):
                 return None
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return None
@@ -175,4 +177,5 @@ def clean_environment(*prefixes: str) -> dict[str, str]:
 
 
 def _matches(command: Sequence[str] | None, program: str, mark: str) -> bool:
-    return bool(command) and Path(command[0]).name == program and mark in command  # type: ignore[index]  # bool(command) rules None out
+    # None and empty: a process that we may not look into, and a zombie.
+    return command is not None and len(command) > 0 and Path(command[0]).name == program and mark in command

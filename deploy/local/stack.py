@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -108,6 +109,8 @@ class Stack:
         if self._guard is not None:
             self._guard.release()
             self._guard = None
+        if self._remove_at_end:
+            shutil.rmtree(self.data_dir, ignore_errors=True)  # the guard did, if there was one
         return stopped
 
     def status(self) -> Status:
@@ -115,7 +118,11 @@ class Stack:
         parts = []
         for part in (self.kafka, self.postgres):
             server = part.server
-            parts.append(PartStatus(part.name, server is not None, server and server.pid, part.ports, str(part.log)))
+            parts.append(
+                PartStatus(
+                    part.name, server is not None, server.pid if server else None, part.ports, str(part.log)
+                )
+            )
         running = all(part.running for part in parts)
         return Status(running, str(self.data_dir), parts, self.endpoints if running else None)
 
@@ -135,7 +142,9 @@ class Stack:
             if not ignore.exists():
                 ignore.write_text("*\n")
         except OSError as error:
-            raise StackError(f"cannot use the data directory {self.data_dir}: {error}; choose another (--data-dir)") from error
+            raise StackError(
+                f"cannot use the data directory {self.data_dir}: {error}; choose another (--data-dir)"
+            ) from error
 
     def _start_both(self, progress: Reporter) -> None:
         with ThreadPoolExecutor(2, thread_name_prefix="stack") as pool:

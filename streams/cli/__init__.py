@@ -1,0 +1,80 @@
+"""The command `tillstream`.
+
+Each module of this package adds commands in its function `register`. Modules import Kafka, Faust, Postgres
+and the embedded stack inside their commands, so that `tillstream --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from streams.cli import quality, stack
+
+EPILOG = """
+**Examples**
+
+    tillstream demo                                        see it work
+
+    tillstream up                                          start a Kafka and a Postgres
+
+    tillstream worker stock                                decide orders
+
+    tillstream publish ecom.orders --store s1 order.json   put an order in
+
+    tillstream sales show 1001 --store s1 --json           see what became of it
+
+    tillstream down                                        stop them
+"""
+
+app = typer.Typer(
+    name="tillstream",
+    help="Joins an online store (Lightspeed eCom) to a point of sale (Lightspeed Retail POS) over Kafka, "
+    "exactly once.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    # A traceback with the values of variables would show passwords and customers.
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"tillstream {version('tillstream')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+# In the order in which `--help` lists them, within the panels of streams/cli/panels.py.
+for module in (
+    stack,
+    quality,
+):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend end it with a message and exit code 1."""
+    from deploy.local.errors import StackError
+
+    try:
+        app()
+    except StackError as error:
+        print(f"tillstream: {error}", file=sys.stderr)
+        sys.exit(1)

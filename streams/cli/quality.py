@@ -1,0 +1,52 @@
+"""`tillstream test`: every check and test of a source checkout."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli import panels
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+CHECKS = (
+    ("ruff", "format", "--check", "."),
+    ("ruff", "check", "."),
+    ("mypy",),
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        rich_help_panel=panels.TRY,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(test)
+
+
+def test(
+    context: typer.Context,
+    only_pytest: Annotated[
+        bool, typer.Option("--only-pytest", help="Leave out formatting, lint and types.")
+    ] = False,
+) -> None:
+    """Check formatting, lint and types, then run the tests on a real Kafka and Postgres.
+
+    All other arguments go to pytest: `tillstream test --only-pytest tests/unit -k ports`. The exit code is
+    that of the first step that failed.
+    """
+    if not (_ROOT / "tests").is_dir():
+        raise typer.BadParameter("tests come with a source checkout only; this is an installed package")
+    checks = () if only_pytest else CHECKS
+    failed = 0
+    for check in (*checks, ("pytest", *context.args)):
+        print(f"$ {' '.join(check)}", flush=True)
+        # The tests come last whatever the checks say, so that the closing line is theirs.
+        code = subprocess.run([sys.executable, "-m", *check], cwd=_ROOT, check=False).returncode  # noqa: S603
+        if code != 0 and check[0] != "pytest":
+            print(f"{check[0]} failed with exit code {code}; the other steps still run", flush=True)
+        failed = failed or code
+    raise typer.Exit(failed)
