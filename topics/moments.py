@@ -57,7 +57,7 @@ def from_text(text: str | None) -> int | None:
 
 
 def at(ms: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=ms)
+    return EPOCH + ms * _MS
 
 
 def milliseconds(moment: datetime) -> int:

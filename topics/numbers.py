@@ -16,12 +16,15 @@ _LOW = -SIZE
 _QUICK = Context(prec=DECIMALS + 1, Emin=0, Emax=11, traps=[Inexact, InvalidOperation, Overflow, Underflow])
 _WIDE = Context(prec=26, traps=[InvalidOperation, Overflow])
 _add = _QUICK.add
+_SMALL = tuple(Decimal(number) for number in range(1000))  # quantities, and most whole amounts
 
 
-def exact(number: Decimal) -> Decimal:
+def exact(number: int | Decimal) -> Decimal:
     """Return the number within its limits, in plain notation; ContractError `bad_number` beyond them."""
     if not number:
         return ZERO
+    if isinstance(number, int):
+        return _SMALL[number] if 0 < number < len(_SMALL) else _careful(Decimal(number))
     try:
         if _LOW < number < SIZE:
             return _add(number, ZERO)

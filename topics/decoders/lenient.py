@@ -20,7 +20,8 @@ Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 Text = str | None
 Id = str | int | None
-Number = Decimal | None
+Number = int | Decimal | None
+"""Text that is a number is one, too."""
 Flag = bool | None
 Whole = int | None
 Stamp = int | float | None
@@ -162,7 +163,7 @@ def absent(value: Any) -> bool:
 _LEAVES: dict[frozenset[type], Read] = {
     frozenset({str}): text,
     frozenset({str, int}): identity,
-    frozenset({Decimal}): number,
+    frozenset({int, Decimal}): number,
     frozenset({bool}): flag,
     frozenset({int}): whole,
     frozenset({int, float}): stamp,
@@ -186,7 +187,7 @@ def _reader(annotation: Any) -> Read:
         return _list(_reader(element))
     if len(shapes) == 1 and len(kinds) == 1:
         return _object(shapes[0])
-    if len(shapes) == 1 and set(kinds) == {shapes[0], Decimal}:
+    if len(shapes) == 1 and set(kinds) == {shapes[0], int, Decimal}:
         return _object(shapes[0], otherwise=number)
     raise TypeError(f"no lenient reading of {annotation}")
 

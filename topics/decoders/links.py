@@ -8,7 +8,7 @@ from topics.decoders import lenient, record, wire
 from topics.errors import ContractError, shown
 from topics.ids import OutletId
 from topics.links import Outlet, Processor, StoreLink
-from topics.numbers import ZERO
+from topics.numbers import ZERO, exact
 
 MAX_PRECISION = 4
 _WITHOUT_CENTS = frozenset(
@@ -149,7 +149,7 @@ class _Document:
         outlet_id = self.id("id")
         if outlet_id is None:
             raise record.missing(self.at("id"))
-        safety_stock = self.get("safety_stock", lenient.number) or ZERO
+        safety_stock = exact(self.get("safety_stock", lenient.number) or ZERO)
         if safety_stock < ZERO:
             raise ContractError(
                 "bad_number",

@@ -3,7 +3,7 @@
 This is the hottest path: one typed decode of the fields that are used, then one pass over them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -82,7 +82,7 @@ class WireRedemption(msgspec.Struct, rename="camel", gc=False):
 class WireTender(msgspec.Struct, rename="camel", gc=False):
     """What loyalty points or store credit paid: `redemption.amount`, or an amount of its own."""
 
-    redemption: WireRedemption | Decimal | None = None
+    redemption: WireRedemption | int | Decimal | None = None
     redeemed: Number = None
     amount: Number = None
 
@@ -120,8 +120,8 @@ class WireOrder(msgspec.Struct, rename="camel", gc=False):
     coupon_discount: Number = None
     tax: Number = None
     gift_card_redemption: Number = None
-    store_credit: WireTender | Decimal | None = None
-    loyalty: WireTender | Decimal | None = None
+    store_credit: WireTender | int | Decimal | None = None
+    loyalty: WireTender | int | Decimal | None = None
     refunded_amount: Number = None
     refunds: list[WireRefund | None] | None = None
     handling_fee: WireFee | None = None
@@ -165,7 +165,20 @@ _DISPATCH: FulfillmentType = "DISPATCH"
 _PICKUP: FulfillmentType = "PICKUP"
 _TYPES: dict[str, FulfillmentType] = {"PICKUP": _PICKUP, "SHIPPING": _DISPATCH, "DELIVERY": _DISPATCH}
 
-Taxed = Callable[[], WireTaxed]
+
+_Shipping = tuple[Decimal, FulfillmentType | None, str | None, str | None]
+_NOT_SHIPPED: _Shipping = (ZERO, None, None, None)
+_EMPTY = WireShipping()
+
+# Most orders have one of these: a look-up costs less than making the text upper case again.
+_STATUSES = {
+    status: status
+    for status in (
+        "PAID", "AWAITING_PAYMENT", "CANCELLED", "REFUNDED", "PARTIALLY_REFUNDED", "INCOMPLETE",
+        "AWAITING_PROCESSING", "PROCESSING", "SHIPPED", "DELIVERED", "WILL_NOT_DELIVER", "RETURNED",
+        "READY_FOR_PICKUP", "OUT_FOR_DELIVERY",
+    )
+}  # fmt: skip
 
 
 class _Envelope(Exception):  # noqa: N818 - not an error: it is what the record turned out to be
@@ -187,9 +200,13 @@ def decode_orders(value: bytes | None, record_time: datetime) -> Sequence[Order 
 
 
 def _quick(text: bytes, record_time: datetime) -> Order | None:
-    return record.quick(
-        text, ORDER, lambda raw, mended: _build(raw, mended, record_time, lambda: _TAXED.decode(text))
-    )
+    # record.quick, written out: this runs for every order.
+    if wire.needs_mending(text):
+        return None
+    try:
+        return _build(ORDER.decode(text), (), record_time, text)
+    except (msgspec.DecodeError, ContractError, RecursionError):
+        return None
 
 
 def _thorough(tree: Any, path: str, record_time: datetime) -> Order:
@@ -200,7 +217,7 @@ def _thorough(tree: Any, path: str, record_time: datetime) -> Order:
             tree,
             path,
             ORDER,
-            lambda raw, mended: _build(raw, mended, record_time, lambda: _TAXED.fill(tree, path, [])),
+            lambda raw, mended: _build(raw, mended, record_time, tree),
         )
     except ContractError as error:
         error.order_id = _named(tree)
@@ -233,7 +250,6 @@ def _parts(text: bytes, record_time: datetime) -> Sequence[Order | ContractError
         raws: Sequence[Any] = _decode_envelope(text).items
     except msgspec.DecodeError:
         raws = wire.parse(text)["items"]
-    wire.check_depth(text)
     for place, raw in enumerate(raws):
         try:
             parts.append(_part(raw, record_time))
@@ -252,7 +268,8 @@ def _part(raw: Any, record_time: datetime) -> Order:
     return _quick(text, record_time) or _thorough(wire.parse(text), "", record_time)
 
 
-def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, taxed: Taxed) -> Order:
+def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, source: Any) -> Order:
+    """Build the order; `source`, its bytes or its JSON, is asked only where the order leaves tax open."""
     order_id = _identity(raw)
     updated = _time(raw.update_timestamp, "updateTimestamp", raw.update_date, "updateDate")
     version = moments.milliseconds(record_time) if updated is None else updated
@@ -262,45 +279,40 @@ def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, taxed
         raise record.missing("items")
     if raw.total is None:
         raise record.missing("total")
-    billing, receiving = raw.billing_person, raw.shipping_person
-    shipping = raw.shipping_option
-    option = _fulfillment_type(shipping)
+    billing, receiving, option = raw.billing_person, raw.shipping_person, raw.shipping_option
+    shipping, kind, location, method = _shipping(option) if option else _NOT_SHIPPED
+    prices_include_tax = raw.prices_include_tax
     return Order(
         order_id=OrderId(order_id),
         version=version,
         updated_at=updated_at,
         placed_at=updated_at if placed is None or placed == version else moments.at(placed),
-        payment_status=raw.payment_status.strip().upper() if raw.payment_status else "",
-        fulfillment_status=raw.fulfillment_status.strip().upper() if raw.fulfillment_status else "",
+        payment_status=_status(raw.payment_status) if raw.payment_status else "",
+        fulfillment_status=_status(raw.fulfillment_status) if raw.fulfillment_status else "",
         total=exact(raw.total),
         subtotal=exact(raw.subtotal) if raw.subtotal else ZERO,
         discount=exact(raw.discount) if raw.discount else ZERO,
         coupon_discount=exact(raw.coupon_discount) if raw.coupon_discount else ZERO,
-        shipping=exact(shipping.shipping_rate) if shipping and shipping.shipping_rate else ZERO,
+        shipping=shipping,
         handling=exact(raw.handling_fee.value) if raw.handling_fee and raw.handling_fee.value else ZERO,
         surcharges=_surcharges(raw.custom_surcharges) if raw.custom_surcharges else ZERO,
         tax=exact(raw.tax) if raw.tax else ZERO,
         gift_card=exact(raw.gift_card_redemption) if raw.gift_card_redemption else ZERO,
         store_credit=_redeemed(raw.store_credit) if raw.store_credit else ZERO,
         loyalty=_redeemed(raw.loyalty) if raw.loyalty else ZERO,
-        refunded=_refunded(raw),
-        prices_include_tax=_taxed(taxed()) if raw.prices_include_tax is None else raw.prices_include_tax,
-        payment_method=record.plain(raw.payment_method),
-        processor=record.plain(raw.payment_module),
-        transaction_id=record.identifier(raw.external_transaction_id, "externalTransactionId")
-        or record.identifier(raw.ext_transaction_id, "extTransactionId"),
-        email=record.identifier(raw.email, "email", record.MAX_EMAIL),
+        refunded=_refunded(raw) if raw.refunded_amount or raw.refunds else ZERO,
+        prices_include_tax=_taxed(source) if prices_include_tax is None else prices_include_tax,
+        payment_method=record.plain(raw.payment_method) if raw.payment_method else None,
+        processor=record.plain(raw.payment_module) if raw.payment_module else None,
+        transaction_id=_transaction(raw) if raw.external_transaction_id or raw.ext_transaction_id else None,
+        email=record.identifier(raw.email, "email", record.MAX_EMAIL) if raw.email else None,
         billing_name=_name(billing) if billing else None,
         shipping_name=_name(receiving) if receiving else None,
         items=_items(raw.items),
-        fulfillment_type=option,
-        location_id=record.identifier(shipping.location_id, "shippingOption.locationId")
-        if shipping
-        else None,
-        shipping_method_id=record.identifier(shipping.shipping_method_id, "shippingOption.shippingMethodId")
-        if shipping
-        else None,
-        external_order_id=_external(raw),
+        fulfillment_type=kind,
+        location_id=location,
+        shipping_method_id=method,
+        external_order_id=_external(raw) if raw.external_order_id or raw.external_order_data else None,
         repaired=mended,
     )
 
@@ -333,15 +345,15 @@ def _time(stamp: float | None, stamp_field: str, text: str | None, text_field: s
 
 
 def _items(raws: list[WireItem | None]) -> tuple[OrderItem, ...]:
-    items = tuple(_item(raw, place) for place, raw in enumerate(raws) if raw is not None)
+    items = tuple([_item(raw, place) for place, raw in enumerate(raws) if raw is not None])
     if len(items) > 1 and len({item.line_id for item in items}) < len(items):
         return _apart(items)
     return items
 
 
 def _item(raw: WireItem, place: int) -> OrderItem:
-    if raw.id is None or (line_id := record.identifier(raw.id, f"items[{place}].id")) is None:
-        raise record.missing(f"items[{place}].id")
+    given = raw.id
+    line_id = str(given) if isinstance(given, int) else _line_id(given, place)
     if raw.quantity is None:
         raise record.missing(f"items[{place}].quantity")
     quantity = exact(raw.quantity)
@@ -351,13 +363,17 @@ def _item(raw: WireItem, place: int) -> OrderItem:
     sku = raw.sku
     return OrderItem(
         line_id=LineId(line_id),
-        sku="" if sku is None else str(sku).strip(),
+        sku="" if sku is None else sku.strip() if isinstance(sku, str) else str(sku),
         name=raw.name.strip() if raw.name else "",
         quantity=quantity,
         price=exact(price) if price else ZERO,
         tracked=not (raw.digital or raw.gift_card or raw.is_gift_card),
         components=_components(raw.composite_components, place) if raw.composite_components else (),
     )
+
+
+def _line_id(given: str | None, place: int) -> str:
+    return record.required(given, f"items[{place}].id")
 
 
 def _components(raws: list[WireComponent | None], item: int) -> tuple[Component, ...]:
@@ -408,9 +424,9 @@ def _surcharges(raws: list[WireSurcharge | None]) -> Decimal:
     return total
 
 
-def _redeemed(tender: WireTender | Decimal) -> Decimal:
+def _redeemed(tender: WireTender | int | Decimal) -> Decimal:
     """Return what the tender paid; a redemption that was cancelled paid nothing."""
-    if isinstance(tender, Decimal):
+    if isinstance(tender, int | Decimal):
         return exact(tender)
     redemption = tender.redemption
     if isinstance(redemption, WireRedemption):
@@ -427,7 +443,9 @@ def _refunded(raw: WireOrder) -> Decimal:
     return sum((exact(refund.amount) for refund in raw.refunds if refund and refund.amount), ZERO)
 
 
-def _taxed(raw: WireTaxed) -> bool:
+def _taxed(source: Any) -> bool:
+    """Infer whether prices include tax from the lines' taxes, for an order that does not say."""
+    raw = _TAXED.decode(source) if isinstance(source, bytes) else _TAXED.fill(source, "", [])
     return any(
         tax is not None and bool(tax.include_in_price)
         for item in raw.items or ()
@@ -442,16 +460,31 @@ def _name(person: WirePerson) -> str | None:
     return record.plain(f"{person.first_name or ''} {person.last_name or ''}")
 
 
-def _fulfillment_type(shipping: WireShipping | None) -> FulfillmentType | None:
-    if shipping is None:
-        return None
-    named = shipping.fulfillment_type or shipping.fulfilment_type
-    if named and (known := _TYPES.get(named.strip().upper())):
-        return known
-    if shipping.is_pickup:
-        return _PICKUP
-    # `{}` is what an absent option looks like in some languages.
-    return None if shipping == WireShipping() else _DISPATCH
+def _shipping(raw: WireShipping) -> _Shipping:
+    location = record.identifier(raw.location_id, "shippingOption.locationId")
+    method = record.identifier(raw.shipping_method_id, "shippingOption.shippingMethodId")
+    rate = exact(raw.shipping_rate) if raw.shipping_rate else ZERO
+    named = raw.fulfillment_type or raw.fulfilment_type
+    kind = (_TYPES.get(named) or _TYPES.get(named.strip().upper())) if named else None
+    if kind is None:
+        kind = _PICKUP if raw.is_pickup else _DISPATCH
+        if raw == _EMPTY:  # `{}` is what an absent option looks like in some languages
+            return _NOT_SHIPPED
+    return rate, kind, location, method
+
+
+def _status(text: str) -> str:
+    return _STATUSES.get(text) or text.strip().upper()
+
+
+def _transaction(raw: WireOrder) -> str | None:
+    for value, field in (
+        (raw.external_transaction_id, "externalTransactionId"),
+        (raw.ext_transaction_id, "extTransactionId"),
+    ):
+        if found := record.identifier(value, field):
+            return found
+    return None
 
 
 def _external(raw: WireOrder) -> str | None:

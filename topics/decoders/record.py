@@ -33,14 +33,12 @@ def quick(value: bytes, shape: Shape[Wire], build: Build[Wire, Message]) -> Mess
 
     Whatever fails here is read again the lenient way, which either understands it or names the fault.
     """
-    if wire.ESCAPED_NUL in value:
+    if wire.needs_mending(value):
         return None
     try:
-        message = build(shape.decode(value), ())
-        wire.check_depth(value)
+        return build(shape.decode(value), ())
     except (msgspec.DecodeError, ContractError, RecursionError):
         return None
-    return message
 
 
 def thorough(tree: Any, path: str, shape: Shape[Wire], build: Build[Wire, Message]) -> Message:

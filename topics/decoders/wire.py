@@ -1,19 +1,14 @@
 """From the bytes of a record to its JSON: UTF-8, well formed, not too deep."""
 
 import json
-import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from topics.errors import EMPTY_VALUE, ContractError
 
 BOM = b"\xef\xbb\xbf"
-MAX_DEPTH = 64
-"""Lists and objects may nest so deep; an eCom order nests six deep."""
-ESCAPED_NUL = b"\\u0000"
-
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ESCAPE = b"\\"
+_ESCAPED_NUL = b"\\u0000"
 _NAN = Decimal("NaN")
 
 
@@ -33,24 +28,9 @@ def body(value: bytes | None) -> bytes:
     return value
 
 
-def check_depth(value: bytes) -> None:
-    """Refuse JSON that nests too deep (`too_deep`); `value` is known to be well formed.
-
-    The decoders stop only where Python's stack ends, which depends on who called: the same record must have
-    the same fate wherever it is read.
-    """
-    if value.count(b"{") + value.count(b"[") <= MAX_DEPTH:
-        return
-    brackets = _STRING.sub(b"", value).translate(None, _NOT_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-        if not brackets:
-            return
-    raise too_deep()
-
-
-def too_deep() -> ContractError:
-    return ContractError("too_deep", f"lists and objects nest more than {MAX_DEPTH} deep")
+def needs_mending(text: bytes) -> bool:
+    """Tell whether the text may hold a NUL; a lone surrogate stops the quick decoder by itself."""
+    return _ESCAPE in text and _ESCAPED_NUL in text
 
 
 def _whole(digits: str) -> int | Decimal:
@@ -76,12 +56,11 @@ def parse(value: bytes) -> Any:
             value, parse_float=_fraction, parse_int=_whole, parse_constant=_constant, strict=False
         )
     except RecursionError:
-        raise too_deep() from None
+        raise ContractError("too_deep", "lists and objects nest too deep") from None
     except ValueError as error:
         place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         said = error.msg if isinstance(error, json.JSONDecodeError) else "unreadable"
         raise ContractError("not_json", f"the value is not JSON: {said}{place}") from None
-    check_depth(value)
     if tree is None:
         raise ContractError("empty_record", EMPTY_VALUE)
     return tree
