@@ -281,7 +281,7 @@ def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, sourc
         raise record.missing("total")
     billing, receiving, option = raw.billing_person, raw.shipping_person, raw.shipping_option
     shipping, kind, location, method = _shipping(option) if option else _NOT_SHIPPED
-    prices_include_tax = raw.prices_include_tax
+    prices_include_tax, external = raw.prices_include_tax, raw.external_order_data
     return Order(
         order_id=OrderId(order_id),
         version=version,
@@ -304,7 +304,7 @@ def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, sourc
         prices_include_tax=_taxed(source) if prices_include_tax is None else prices_include_tax,
         payment_method=record.plain(raw.payment_method) if raw.payment_method else None,
         processor=record.plain(raw.payment_module) if raw.payment_module else None,
-        transaction_id=_transaction(raw) if raw.external_transaction_id or raw.ext_transaction_id else None,
+        transaction_id=_first(raw.external_transaction_id, raw.ext_transaction_id),
         email=record.identifier(raw.email, "email", record.MAX_EMAIL) if raw.email else None,
         billing_name=_name(billing) if billing else None,
         shipping_name=_name(receiving) if receiving else None,
@@ -312,7 +312,7 @@ def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, sourc
         fulfillment_type=kind,
         location_id=location,
         shipping_method_id=method,
-        external_order_id=_external(raw) if raw.external_order_id or raw.external_order_data else None,
+        external_order_id=_first(raw.external_order_id, external.external_order_id if external else None),
         repaired=mended,
     )
 
@@ -477,19 +477,9 @@ def _status(text: str) -> str:
     return _STATUSES.get(text) or text.strip().upper()
 
 
-def _transaction(raw: WireOrder) -> str | None:
-    for value, field in (
-        (raw.external_transaction_id, "externalTransactionId"),
-        (raw.ext_transaction_id, "extTransactionId"),
-    ):
-        if found := record.identifier(value, field):
-            return found
+def _first(*values: str | int | None) -> str | None:
+    """Return the first that is not empty, as text; it is neither key nor index, so any length will do."""
+    for value in values:
+        if value is not None and (text := str(value).strip()):
+            return text
     return None
-
-
-def _external(raw: WireOrder) -> str | None:
-    if found := record.identifier(raw.external_order_id, "externalOrderId"):
-        return found
-    if raw.external_order_data is None:
-        return None
-    return record.identifier(raw.external_order_data.external_order_id, "externalOrderData.externalOrderId")
