@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from topics.codec import CE_TYPES, EVENTS
-from topics.decoders import lenient, record
+from topics.decoders import lenient
 from topics.decoders.inventory import WireLevel
 from topics.decoders.links import MAX_PRECISION
 from topics.decoders.orders import WireEnvelope, WireOrder, WireTax, WireTaxed, WireTaxedItem
@@ -28,7 +28,7 @@ _NUMBER: Schema = {
 }
 _LEAVES: dict[frozenset[type], Schema] = {
     frozenset({str}): {"type": ["string", "number", "null"]},
-    frozenset({str, int}): {"type": ["string", "integer", "null"], "maxLength": record.MAX_ID},
+    frozenset({str, int}): {"type": ["string", "integer", "null"]},
     frozenset({int, Decimal}): _NUMBER,
     frozenset({bool}): {"type": ["boolean", "string", "integer", "null"]},
     frozenset({int}): {"type": ["integer", "string", "null"]},
@@ -102,7 +102,7 @@ def _orders() -> Schema:
         "type": "object",
         "required": ["items", "count"],
         "properties": {
-            **{name: _NUMBER for name in ("total", "count", "offset", "limit")},
+            **dict.fromkeys(("total", "count", "offset", "limit"), _NUMBER),
             "items": {"type": "array", "items": {"$ref": "#/$defs/Order"}},
         },
     }
@@ -147,7 +147,7 @@ def _links() -> Schema:
     return {
         "$schema": DIALECT,
         "title": "StoreLink",
-        "description": "How an online store is joined to its point of sale; a record without a value removes it.",
+        "description": "How a store is joined to its point of sale; a record without a value removes it.",
         "type": "object",
         "required": ["currency"],
         "properties": {
@@ -182,6 +182,7 @@ def schema_of(topic: Topic) -> Schema:
         schema: Schema = {"$schema": DIALECT, **msgspec.json.schema(kind)}
         schema["x-ce-type"] = CE_TYPES[kind]
         return schema
+    shape: type[msgspec.Struct]
     match topic.name:
         case "ecom.orders":
             return _orders()
