@@ -1,21 +1,11 @@
-"""Kafka's jars: downloaded by a committed lock into a per-user cache, checked, in parallel."""
+"""Kafka's jars: a committed lock of them, and a per-user cache."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import ssl
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import certifi
 
 from deploy.local import place
 from deploy.local.errors import StackError
@@ -24,9 +14,6 @@ from deploy.local.progress import Reporter
 LOCK_FILE = Path(__file__).with_name("kafka.lock")
 
 _LINE = re.compile(r"(?P<name>[\w.-]+(?::[\w.-]+){2,3}) (?P<sha256>[0-9a-f]{64}) (?P<size>[1-9][0-9]*)")
-_PARALLEL = 8
-_ATTEMPTS = 4
-_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +81,10 @@ def classpath(reporter: Reporter) -> list[Path]:
     if wanting := [jar for jar in jars if not _complete(jar, directory)]:
         with place.locked(directory / "lock"):  # a second process waits here, then finds them there
             wanting = [jar for jar in jars if not _complete(jar, directory)]
-            _download(wanting, directory, reporter)
+            if wanting:
+                from deploy.local import download  # noqa: PLC0415 - a network client, hardly ever needed
+
+                download.fetch_all(wanting, directory, reporter)
     return [jar.cached_in(directory) for jar in jars]
 
 
@@ -110,92 +100,9 @@ def discard_damaged() -> list[str]:
     return damaged
 
 
-def maven_url() -> str:
-    """Return the address of the Maven repository: `TILLSTREAM_MAVEN_URL` for a mirror, else Maven Central.
-
-    Raises:
-        StackError: the variable holds something else than an http, https or file address.
-    """
-    # jgo's package start-up reads much that is of no use here, so only when something must be fetched.
-    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
-
-    url = os.environ.get("TILLSTREAM_MAVEN_URL") or str(MAVEN_CENTRAL_URL)
-    if urlsplit(url).scheme not in {"http", "https", "file"}:
-        raise StackError(f"TILLSTREAM_MAVEN_URL is {url!r}; it must begin with https://, http:// or file://")
-    return url.rstrip("/")
-
-
 def _complete(jar: Jar, directory: Path) -> bool:
     # The digest was checked before the file got its name; the size shows a disk that lost its end since.
     try:
         return jar.cached_in(directory).stat().st_size == jar.size
     except FileNotFoundError:
         return False
-
-
-def _download(jars: Sequence[Jar], directory: Path, reporter: Reporter) -> None:
-    if not jars:
-        return
-    for leftover in directory.glob("*.part"):  # of a download that was cut off; we hold the lock
-        leftover.unlink()
-    base = maven_url()
-    trust = ssl.create_default_context()
-    # Pythons from python.org on macOS come without certificates; elsewhere this only adds known ones.
-    trust.load_verify_locations(certifi.where())
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust))
-    opener.addheaders = [("User-Agent", "tillstream")]
-    # The largest first: with few left at the end, none of them is long.
-    queue = sorted(jars, key=lambda jar: -jar.size)
-    with (
-        reporter.downloading("Kafka", sum(jar.size for jar in jars)) as advance,
-        ThreadPoolExecutor(_PARALLEL, thread_name_prefix="jars") as pool,
-    ):
-        tasks = [pool.submit(_fetch, jar, directory, base, opener, advance) for jar in queue]
-        try:
-            for task in tasks:
-                task.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _fetch(
-    jar: Jar,
-    directory: Path,
-    base: str,
-    opener: urllib.request.OpenerDirector,
-    advance: Callable[[int], None],
-) -> None:
-    url = f"{base}/{jar.url_path}"
-    partial = directory / f"{jar.cached_in(directory).name}.part"
-    for attempt in range(1, _ATTEMPTS + 1):
-        received = 0
-        digest = hashlib.sha256()
-        try:
-            with opener.open(url, timeout=60) as response, partial.open("wb") as file:
-                while chunk := response.read(_CHUNK):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    received += len(chunk)
-                    advance(len(chunk))
-            if received < jar.size:
-                raise ConnectionError(f"the answer ended after {received} of {jar.size} bytes")
-        except (OSError, urllib.error.URLError) as error:
-            advance(-received)
-            final = isinstance(error, urllib.error.HTTPError) and error.code in {401, 403, 404, 407, 410}
-            if final or attempt == _ATTEMPTS:
-                raise StackError(
-                    f"cannot download {jar.file_name} from {url}: {error}; check the network connection and "
-                    "start again (what has come is kept), or set TILLSTREAM_MAVEN_URL to a mirror"
-                ) from error
-            time.sleep(0.5 * 2**attempt)
-            continue
-        if digest.hexdigest() != jar.sha256:
-            partial.unlink()
-            raise StackError(
-                f"{jar.file_name} from {url} has sha256 {digest.hexdigest()}, but the lock says "
-                f"{jar.sha256}; it was not kept: something between here and the repository changes files, "
-                "try another network or mirror (TILLSTREAM_MAVEN_URL)"
-            )
-        partial.replace(jar.cached_in(directory))
-        return

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Reporter(Protocol):
@@ -42,6 +35,9 @@ class Terminal:
     """Writes to standard error, so that standard output stays clean for what was asked."""
 
     def __init__(self, console: Console | None = None) -> None:
+        # Imported late, here and below: looking at a stack's state should not wait for rich.
+        from rich.console import Console  # noqa: PLC0415
+
         self.console = console or Console(stderr=True)
 
     def say(self, text: str) -> None:
@@ -49,6 +45,15 @@ class Terminal:
 
     @contextmanager
     def downloading(self, what: str, size: int) -> Iterator[Callable[[int], None]]:
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
         if not self.console.is_terminal:
             self.say(f"Downloading {what} ({size / 1_000_000:.0f} MB) …")
             yield lambda count: None

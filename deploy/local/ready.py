@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
@@ -18,6 +17,8 @@ def broker_answers(port: int, alive: Callable[[], bool], timeout_s: float) -> bo
     deadline = time.monotonic() + timeout_s
     if not _accepts(port, alive, deadline):
         return False
+    import asyncio  # noqa: PLC0415 - like the client below, only when a broker starts
+
     answer: list[bool] = []
     # A thread, for the caller may have an event loop of its own running.
     thread = threading.Thread(
@@ -37,7 +38,8 @@ def _accepts(port: int, alive: Callable[[], bool], deadline: float) -> bool:
 
 
 async def _broker_listed(port: int, alive: Callable[[], bool], deadline: float) -> bool:
-    # Half a second of imports, which happens while the broker starts.
+    import asyncio  # noqa: PLC0415
+
     from aiokafka.client import AIOKafkaClient  # noqa: PLC0415
     from aiokafka.errors import KafkaError  # noqa: PLC0415
 
