@@ -1,0 +1,96 @@
+"""What a worker is doing and has done: a plain object that status, metrics and tests read."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """What a worker is doing."""
+
+    STARTING = "starting"
+    RECOVERING = "recovering"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DEAD = "dead"
+
+
+@dataclass(slots=True)
+class LaneHealth:
+    """Counters of one partition number since the worker began to own it; times in seconds."""
+
+    partition: int
+    units: int = 0
+    records: int = 0
+    events: int = 0
+    changed_rows: int = 0
+    decide_s: float = 0.0
+    commit_s: float = 0.0
+    queued: int = 0
+    """Records that wait in the lane."""
+    committed_at: float = 0.0
+    """Unix time of the last commit; 0 when there was none."""
+    positions: dict[str, int] = field(default_factory=dict)
+    """Next offset per topic, as committed."""
+    lag: dict[str, int] = field(default_factory=dict)
+    """Committed offsets still to read per topic, sampled each second."""
+
+
+@dataclass(slots=True)
+class WorkerHealth:
+    """Of one worker process."""
+
+    kind: str
+    member: str
+    state: State = State.STARTING
+    since: float = field(default_factory=time.time)
+    """Unix time when `state` began."""
+    reason: str = ""
+    """Why it is dead."""
+    lanes: dict[int, LaneHealth] = field(default_factory=dict)
+    """The partition numbers that it owns."""
+    assignments: int = 0
+    transaction_retries: int = 0
+    """Times that a broker had aiokafka ask again inside a transaction."""
+    restored_rows: int = 0
+    restore_s: float = 0.0
+    """Of the last recovery."""
+
+    def enter(self, state: State, reason: str = "") -> None:
+        """Begin a state; death is final."""
+        if self.state is State.DEAD:
+            return
+        self.state, self.since, self.reason = state, time.time(), reason
+
+    @property
+    def records(self) -> int:
+        """Input records committed by the lanes that it owns."""
+        return sum(lane.records for lane in self.lanes.values())
+
+    @property
+    def lag(self) -> int:
+        """Offsets still to read, over all lanes."""
+        return sum(sum(lane.lag.values()) for lane in self.lanes.values())
+
+    def snapshot(self) -> dict[str, Any]:
+        """As values that JSON can carry."""
+        return {
+            "kind": self.kind,
+            "member": self.member,
+            "state": str(self.state),
+            "since": self.since,
+            "reason": self.reason,
+            "assignments": self.assignments,
+            "transaction_retries": self.transaction_retries,
+            "restored_rows": self.restored_rows,
+            "restore_s": round(self.restore_s, 3),
+            "lag": self.lag,
+            "lanes": [
+                {name: getattr(lane, name) for name in LaneHealth.__slots__}
+                for _, lane in sorted(self.lanes.items())
+            ],
+        }

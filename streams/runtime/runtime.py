@@ -1,0 +1,105 @@
+"""What the parts that Faust calls have in common: the worker's lanes, positions and tables."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from faust.types import TP
+
+from streams.runtime.health import LaneHealth, State, WorkerHealth
+from streams.runtime.lanes import Lane, Lanes, Work
+from streams.runtime.pace import Budget, Pace
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Runtime:
+    """One per Faust app (`app.runtime`); the two kinds of worker fill in the rest."""
+
+    kind = ""
+    commits_hints = False
+    """Whether acked offsets are committed to Kafka for lag tools; else units commit them."""
+
+    def __init__(self, settings: Settings, *, settle_s: float) -> None:
+        self.settings = settings
+        self.app_id = settings.worker.app_id(self.kind)
+        self.member = settings.worker.member(self.kind)
+        self.health = WorkerHealth(self.kind, self.member)
+        self.lanes = Lanes(settle_s)
+        self.failed: Callable[[BaseException], None] = _unheard
+        """Told what ends a lane before its time; set by the worker."""
+        self.app: Any = None
+        self._budget = Budget(settings.worker.max_commits_per_s)
+
+    def work(self) -> Work:
+        """What the lanes do."""
+        raise NotImplementedError
+
+    async def take_over(self, assigned: set[TP]) -> None:
+        """Make the assigned partitions safe to own, before anything is read from them."""
+        raise NotImplementedError
+
+    async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> dict[TP, int]:
+        """Restore tables; returns the offset that every source partition starts at."""
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        """Close what it holds; lanes have ended."""
+        raise NotImplementedError
+
+    def assigned(self) -> None:
+        """Note a new assignment."""
+        self.health.assignments += 1
+        self.health.enter(State.RECOVERING)
+
+    def open_lanes(self, positions: Mapping[TP, int], epoch: int) -> None:
+        """Start the lanes of an assignment at their positions."""
+        by_partition: dict[int, dict[str, int]] = {}
+        for tp, offset in sorted(positions.items()):
+            by_partition.setdefault(tp.partition, {})[tp.topic] = offset
+        worker = self.settings.worker
+        work = self.work()
+        kept = self.health.lanes
+        self.health.lanes = {
+            partition: kept.get(partition) or LaneHealth(partition) for partition in sorted(by_partition)
+        }
+        lanes = []
+        for partition, offsets in by_partition.items():
+            health = self.health.lanes[partition]
+            health.positions = dict(offsets)
+            health.lag = {}
+            lanes.append(
+                Lane(
+                    partition,
+                    offsets,
+                    epoch=epoch,
+                    work=work,
+                    pace=Pace(worker.pace_ms / 1000, self._budget),
+                    valve=self.app.consumer,
+                    max_records=worker.max_unit_records,
+                    health=health,
+                )
+            )
+        self.lanes.open(lanes, self.failed)
+        self.health.enter(State.RUNNING)
+        log.info("%s owns partitions %s", self.member, sorted(by_partition))
+
+
+def _unheard(error: BaseException) -> None:
+    raise error
+
+
+def count(
+    health: LaneHealth, records: int, decide_s: float, commit_s: float, positions: Mapping[str, int]
+) -> None:
+    """Add a committed unit to a lane's counters."""
+    health.units += 1
+    health.records += records
+    health.decide_s += decide_s
+    health.commit_s += commit_s
+    health.committed_at = time.time()
+    health.positions.update(positions)

@@ -1,0 +1,177 @@
+"""The stock worker's runtime: units of work committed as Kafka transactions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from aiokafka.structs import TopicPartition
+from faust.types import TP
+
+from streams.runtime.errors import UnitError, WorkerError
+from streams.runtime.lanes import Lane, Queued
+from streams.runtime.positions import start_positions
+from streams.runtime.recovery import restore
+from streams.runtime.runtime import Runtime, count
+from streams.runtime.store import Rows, Store
+from streams.runtime.tables import TableSpec, changelog_topic_name
+from streams.runtime.transactions import Transactors
+from streams.runtime.unit import KafkaUnit
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+OnStart = Callable[[int, KafkaUnit], None]
+Continue = Callable[[KafkaUnit], None]
+
+REMEDY = (
+    "Nothing was skipped. Set the group's offset by hand once it is clear what the missing records were"
+    " (kafka-consumer-groups --reset-offsets), then start again."
+)
+
+
+class StockRuntime(Runtime):
+    """Decides: reads sources, changes tables, emits events, all in one transaction per unit."""
+
+    kind = "stock"
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        tables: Sequence[TableSpec[Any]],
+        outputs: Iterable[str],
+        on_start: OnStart | None,
+        continue_: Continue | None,
+    ) -> None:
+        # A rebalance waits for units in flight, and the broker for us: leave time to rejoin.
+        super().__init__(settings, settle_s=settings.worker.rebalance_timeout_s * 0.8)
+        self.topics: Mapping[str, str] = {name: settings.worker.topic(name) for name in outputs}
+        self.tables: Mapping[str, TableSpec[Any]] = {table.name: table for table in tables}
+        self._transactors = Transactors(self.app_id, settings)
+        self._on_start = on_start
+        self._continue = continue_
+        self._generation = -1
+        self._kept: set[int] = set()
+        self._owned: set[int] = set()
+        self._restored: set[int] = set()
+
+    def changelog(self, table: str) -> str:
+        """The topic that holds a table's changes."""
+        return changelog_topic_name(self.app_id, table)
+
+    def rows(self, table: str, partition: int) -> Rows:
+        """The committed rows of a table in one partition."""
+        return self._store(table).rows(partition)
+
+    def _store(self, table: str) -> Store:
+        store: Store = self.app.tables[table].data
+        return store
+
+    def work(self) -> StockRuntime:
+        """Itself."""
+        return self
+
+    cancellable = False
+
+    async def take_over(self, assigned: set[TP]) -> None:
+        """Fence earlier owners.
+
+        A partition that we owned in the generation right before this one had no other owner in between: its
+        producer goes on and its rows are right. After a gap (we were thought dead) everything is taken anew.
+        """
+        self.assigned()
+        partitions = {tp.partition for tp in assigned}
+        generation = self.app.consumer_generation_id
+        self._kept = (
+            self._owned & partitions if generation in (self._generation, self._generation + 1) else set()
+        )
+        self._restored &= self._kept
+        self._owned = set()  # until all of it worked
+        await self._transactors.own(partitions, self._kept)
+        self._owned, self._generation = partitions, generation
+
+    async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> dict[TP, int]:
+        """Restore the rows of partitions that are new here; go on from the group's committed offsets."""
+        began = time.monotonic()
+        wanted = {tp: table.name for tp, table in changelogs if tp.partition not in self._restored}
+        restored = await restore(wanted, self.settings)
+        for table in self.tables:
+            self._store(table).keep_only(self._restored)
+        for tp, rows in restored.items():
+            self._store(wanted[tp]).replace(tp.partition, rows)
+        # Only now: a recovery that is broken off before leaves nothing that the next one would take for
+        # restored.
+        self._restored = set(self._owned)
+        self.health.restored_rows = sum(map(len, restored.values()))
+        self.health.restore_s = time.monotonic() - began
+        log.info("restored %s rows in %.2f s", self.health.restored_rows, self.health.restore_s)
+        thread = self.app.consumer._thread
+        committed, logs = await asyncio.gather(thread.committed(sources), thread.ranges(sources))
+        return start_positions(committed, logs, f"group {self.app_id}", REMEDY)
+
+    async def begin(self, lane: Lane) -> None:
+        """A lane's first unit: what `on_start` finds to do."""
+        if self._on_start is None:
+            return
+        unit = self._unit(lane)
+        try:
+            self._on_start(lane.partition, unit)
+        except Exception as error:
+            raise UnitError(f"The start of partition {lane.partition} failed: {error!r}") from error
+        await self._commit(lane, unit, [], 0.0)
+
+    async def run(self, lane: Lane, queued: list[Queued]) -> None:
+        """Decide a unit's batches, or go on with a long job, and commit."""
+        began = time.perf_counter()
+        unit = self._unit(lane)
+        if lane.pending:
+            if self._continue is None:
+                raise WorkerError(
+                    f"partition {lane.partition}: a handler set `pending`, but nothing continues it"
+                )
+            try:
+                self._continue(unit)
+            except Exception as error:
+                raise UnitError(f"Continuing on partition {lane.partition} failed: {error!r}") from error
+        for number, (batch, handle) in enumerate(queued):
+            if number:
+                await asyncio.sleep(0)  # other lanes' requests go out between batches
+            if batch.records and handle is not None:
+                try:
+                    handle(batch, unit)
+                except Exception as error:
+                    raise UnitError(
+                        f"Deciding {batch!r} failed: {error!r}. Nothing was committed."
+                    ) from error
+        await self._commit(lane, unit, queued, time.perf_counter() - began)
+
+    async def stop(self) -> None:
+        """Close the producers."""
+        await self._transactors.stop()
+
+    def _unit(self, lane: Lane) -> KafkaUnit:
+        return KafkaUnit(lane.partition, self, self._transactors[lane.partition])
+
+    async def _commit(self, lane: Lane, unit: KafkaUnit, queued: list[Queued], decide_s: float) -> None:
+        began = time.perf_counter()
+        sealed = unit.seal()
+        positions = {batch.topic: batch.next_offset for batch, _ in queued}
+        offsets = {TopicPartition(topic, lane.partition): offset for topic, offset in positions.items()}
+        sealing = time.perf_counter()
+        await self._transactors[lane.partition].commit(sealed, offsets)
+        sealed.apply()
+        lane.pending = unit.pending
+        health = lane.health
+        count(
+            health,
+            sum(len(batch.records) for batch, _ in queued),
+            decide_s + sealing - began,
+            time.perf_counter() - sealing,
+            positions,
+        )
+        health.events += unit.events
+        health.changed_rows += sealed.changed_rows

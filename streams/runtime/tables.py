@@ -1,0 +1,113 @@
+"""Typed tables over encoded rows, with the changes of one unit on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar, cast
+
+import msgspec
+from sortedcontainers import SortedList  # type: ignore[import-untyped]  # ships no types
+
+from streams.runtime.store import Rows, keys_between
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Decoder(Protocol[T_co]):
+    """A typed decoder, such as `msgspec.json.Decoder(Level)`."""
+
+    def decode(self, data: bytes, /) -> T_co: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec(Generic[T]):
+    """A table's name and how its values are written; without a decoder the values are bytes as they are."""
+
+    name: str
+    decoder: Decoder[T] | None = None
+    encoder: msgspec.json.Encoder | None = None
+
+    def decode(self, value: bytes) -> T:
+        """The value of a row."""
+        return cast("T", value) if self.decoder is None else self.decoder.decode(value)
+
+    def encode(self, value: T) -> bytes:
+        """The bytes of a value; bytes are taken as encoded already."""
+        if isinstance(value, bytes):
+            return value
+        return (self.encoder or _ENCODER).encode(value)
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+
+
+def changelog_topic_name(app_id: str, table: str) -> str:
+    """The topic that holds a table's changes."""
+    return f"{app_id}-{table}-changelog"
+
+
+def changelog_topic_names(
+    app_id: str, tables: list[TableSpec[object]] | tuple[TableSpec[object], ...]
+) -> list[str]:
+    """The topics that hold the changes of `tables`, for the registry of topics."""
+    return [changelog_topic_name(app_id, table.name) for table in tables]
+
+
+class TableView(Generic[T]):
+    """One partition of a table as a unit of work sees it: its own changes first, then what is committed."""
+
+    __slots__ = ("_changed", "_new", "_rows", "_spec", "_values")
+
+    def __init__(self, spec: TableSpec[T], rows: Rows) -> None:
+        self._spec = spec
+        self._rows = rows
+        self._values: dict[bytes, T | None] = {}  # read or written in this unit, decoded once
+        self._changed: dict[bytes, None] = {}  # in the order of the first change
+        self._new: SortedList | None = None  # changed keys that have no row yet; made at the first scan
+
+    def get(self, key: bytes) -> T | None:
+        """The value at `key`, or None."""
+        values = self._values
+        if key in values:
+            return values[key]
+        row = self._rows.data.get(key)
+        value = values[key] = None if row is None else self._spec.decode(row)
+        return value
+
+    def put(self, key: bytes, value: T | bytes | None) -> None:
+        """Set the value at `key` (a struct, or its bytes), or with None remove it."""
+        if isinstance(value, bytes):
+            value = self._spec.decode(value)
+        self._values[key] = value
+        if key not in self._changed:
+            self._changed[key] = None
+            if self._new is not None and key not in self._rows.data:
+                self._new.add(key)
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, T]]:
+        """Keys that begin with `prefix` and their values, sorted; which keys is settled at the first step."""
+        if self._new is None:
+            self._new = SortedList(key for key in self._changed if key not in self._rows.data)
+        keys = self._rows.keys_from(prefix)
+        new = keys_between(self._new, prefix)
+        for key in sorted(keys + new) if new else keys:
+            value = self.get(key)
+            if value is not None:
+                yield key, value
+
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        """What the unit changed, encoded; a change to what is there already is none."""
+        rows, values, encode = self._rows.data, self._values, self._spec.encode
+        changes: list[tuple[bytes, bytes | None]] = []
+        for key in self._changed:
+            value = values[key]
+            encoded = None if value is None else encode(value)
+            if encoded != rows.get(key):
+                changes.append((key, encoded))
+        return changes
+
+    def apply(self, changes: list[tuple[bytes, bytes | None]]) -> None:
+        """Make committed changes the table's."""
+        self._rows.apply(changes)
