@@ -20,6 +20,8 @@ ExceptionKind = Literal[
     "refunded_in_ecom",
     "return_needed",
     "customer_duplicate",
+    "overpaid",
+    "unknown_policy",
 ]
 
 

@@ -14,6 +14,7 @@ SaleState = Literal["parked", "pending", "voided", "closed"]
 SaleAttribute = Literal["pickup", "delivery", "backfilled", "deleted"]
 SaleCause = Literal[
     "placed",
+    "parked",
     "paid",
     "edited",
     "cancelled",
@@ -126,7 +127,9 @@ class Sale(Event, frozen=True, kw_only=True, gc=False):
 
     Revisions of a sale are 1, 2, 3 … without gaps. `total` is what the customer owes in all, in `currency`:
     eCom's total plus what gift card, store credit and loyalty paid. `order_version` is the eCom snapshot it
-    was decided from, in milliseconds since the epoch: an older snapshot changes nothing.
+    was decided from, in milliseconds since the epoch: an older snapshot changes nothing. `order_checksum` tells
+    a snapshot that came twice from another one of the same version. `pinned_outlet_id` is the outlet that the
+    customer was promised, if any (DOMAIN 3).
     """
 
     sale_id: SaleId
@@ -157,3 +160,5 @@ class Sale(Event, frozen=True, kw_only=True, gc=False):
     register_id: str | None = None
     payment_method: str | None = None
     external_order_id: str | None = None
+    pinned_outlet_id: OutletId | None = None
+    order_checksum: int = 0

@@ -91,7 +91,7 @@ def number(value: Any, path: str, _mended: Mended) -> Number:
     except InvalidOperation:
         raise ContractError("bad_number", "not a number", field=path, value=shown(value)) from None
     except ContractError as error:
-        error.field = path
+        error.field, error.value = path, shown(value)
         raise
 
 
@@ -228,14 +228,14 @@ def _object(shape: type[msgspec.Struct], otherwise: Read | None = None) -> Read:
     return read_object
 
 
-def filler(shape: type[Shape]) -> Callable[[Any, str, Mended], Shape]:
-    """Return the function that fills the shape from parsed JSON at a path, noting the fields it mended."""
+def filler(shape: type[Shape]) -> Callable[[Any, Mended], Shape]:
+    """Return the function that fills the shape from parsed JSON, noting the fields it mended."""
     read = _object(shape)
 
-    def fill(tree: Any, path: str, mended: Mended) -> Shape:
+    def fill(tree: Any, mended: Mended) -> Shape:
         if isinstance(tree, dict):
-            filled: Shape = read(tree, path, mended)
+            filled: Shape = read(tree, "", mended)
             return filled
-        raise ContractError("wrong_type", "an object is due", field=path or None, value=shown(tree))
+        raise ContractError("wrong_type", "an object is due", value=shown(tree))
 
     return fill

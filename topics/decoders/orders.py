@@ -194,7 +194,7 @@ def decode_orders(value: bytes | None, record_time: datetime) -> Sequence[Order 
     text = wire.body(value)
     try:
         order = _quick(text, record_time)
-        return (order if order is not None else _thorough(wire.parse(text), "", record_time),)
+        return (order if order is not None else _thorough(wire.parse(text), record_time),)
     except _Envelope:
         return _parts(text, record_time)
 
@@ -209,13 +209,13 @@ def _quick(text: bytes, record_time: datetime) -> Order | None:
         return None
 
 
-def _thorough(tree: Any, path: str, record_time: datetime) -> Order:
+def _thorough(tree: Any, record_time: datetime) -> Order:
     try:
         if _is_envelope(tree):
             raise _Envelope
         return record.thorough(
             tree,
-            path,
+            "",
             ORDER,
             lambda raw, mended: _build(raw, mended, record_time, tree),
         )
@@ -263,9 +263,9 @@ def _parts(text: bytes, record_time: datetime) -> Sequence[Order | ContractError
 
 def _part(raw: Any, record_time: datetime) -> Order:
     if not isinstance(raw, msgspec.Raw):
-        return _thorough(raw, "", record_time)
+        return _thorough(raw, record_time)
     text = bytes(raw)
-    return _quick(text, record_time) or _thorough(wire.parse(text), "", record_time)
+    return _quick(text, record_time) or _thorough(wire.parse(text), record_time)
 
 
 def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, source: Any) -> Order:
@@ -445,7 +445,7 @@ def _refunded(raw: WireOrder) -> Decimal:
 
 def _taxed(source: Any) -> bool:
     """Infer whether prices include tax from the lines' taxes, for an order that does not say."""
-    raw = _TAXED.decode(source) if isinstance(source, bytes) else _TAXED.fill(source, "", [])
+    raw = _TAXED.decode(source) if isinstance(source, bytes) else _TAXED.fill(source, [])
     return any(
         tax is not None and bool(tax.include_in_price)
         for item in raw.items or ()

@@ -44,8 +44,13 @@ def quick(value: bytes, shape: Shape[Wire], build: Build[Wire, Message]) -> Mess
 def thorough(tree: Any, path: str, shape: Shape[Wire], build: Build[Wire, Message]) -> Message:
     """Return the message from parsed JSON; raise the ContractError that names the field otherwise."""
     mended: list[str] = []
-    filled = shape.fill(tree, path, mended)
-    return build(filled, tuple(dict.fromkeys(mended)))
+    try:
+        filled = shape.fill(tree, mended)
+        return build(filled, tuple(dict.fromkeys(mended)))
+    except ContractError as error:
+        if path:
+            error.field = f"{path}.{error.field}" if error.field else path
+        raise
 
 
 def read(value: bytes | None, shape: Shape[Wire], build: Build[Wire, Message]) -> Message:
