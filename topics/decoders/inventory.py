@@ -52,16 +52,18 @@ def _build(raw: WireLevel, mended: tuple[str, ...]) -> InventoryLevel:
     outlet_id = record.identifier(raw.outlet_id, "outlet_id")
     if outlet_id is None:
         outlet_id = record.required(outlet.id if outlet else None, "outlet_id")
-    for level in (raw.current_inventory_level, raw.inventory_level, raw.count):
-        if level is not None:
-            break
-    else:
+    levels = [
+        exact(level)
+        for level in (raw.current_inventory_level, raw.inventory_level, raw.count)
+        if level is not None
+    ]
+    if not levels:
         raise record.missing("count")
     sku = record.identifier(product.sku, "product.sku") if product else None
     return InventoryLevel(
         product_id=ProductId(product_id),
         outlet_id=OutletId(outlet_id),
-        level=exact(level),
+        level=levels[0],
         version=record.counted(raw.version),
         sku=sku or record.identifier(raw.sku, "sku"),
         name=record.plain(product.name) if product else None,

@@ -177,7 +177,13 @@ def members(annotation: Any) -> list[Any]:
     return [kind for kind in found if kind is not NoneType]
 
 
+def _as_it_is(value: Any, _path: str, _mended: Mended) -> Any:
+    return value
+
+
 def _reader(annotation: Any) -> Read:
+    if annotation is Any:
+        return _as_it_is
     kinds = members(annotation)
     if read := _LEAVES.get(frozenset(kind for kind in kinds if isinstance(kind, type))):
         return read

@@ -35,7 +35,6 @@ class WireItem(msgspec.Struct, rename="camel", gc=False):
     name: Text = None
     quantity: Number = None
     price: Number = None
-    product_price: Number = None
     digital: Flag = None
     gift_card: Flag = None
     is_gift_card: Flag = None
@@ -102,9 +101,9 @@ class WireOrder(msgspec.Struct, rename="camel", gc=False):
     vendor_order_number: Id = None
     order_number: Id = None
     event_type: Text = None
-    count: Number = None
-    offset: Number = None
-    limit: Number = None
+    count: Any = None
+    offset: Any = None
+    limit: Any = None
     payment_status: Text = None
     fulfillment_status: Text = None
     payment_method: Text = None
@@ -359,14 +358,13 @@ def _item(raw: WireItem, place: int) -> OrderItem:
     quantity = exact(raw.quantity)
     if quantity < ZERO:
         raise _negative(quantity, f"items[{place}].quantity")
-    price = raw.product_price if raw.price is None else raw.price
     sku = raw.sku
     return OrderItem(
         line_id=LineId(line_id),
         sku="" if sku is None else sku.strip() if isinstance(sku, str) else str(sku),
         name=raw.name.strip() if raw.name else "",
         quantity=quantity,
-        price=exact(price) if price else ZERO,
+        price=exact(raw.price) if raw.price else ZERO,
         tracked=not (raw.digital or raw.gift_card or raw.is_gift_card),
         components=_components(raw.composite_components, place) if raw.composite_components else (),
     )
@@ -412,15 +410,20 @@ def _apart(items: tuple[OrderItem, ...]) -> tuple[OrderItem, ...]:
     return tuple(apart)
 
 
+def _amount(value: int | Decimal | None) -> Decimal | None:
+    return None if value is None else exact(value)
+
+
 def _surcharges(raws: list[WireSurcharge | None]) -> Decimal:
     total = ZERO
     for raw in raws:
         if raw is None:
             continue
-        if raw.total is not None:
-            total += exact(raw.total)
-        elif raw.value and (raw.type or "").strip().upper() != "PERCENT":
-            total += exact(raw.value)
+        amount, value = _amount(raw.total), _amount(raw.value)
+        if amount is not None:
+            total += amount
+        elif value is not None and (raw.type or "").strip().upper() != "PERCENT":
+            total += value
     return total
 
 
@@ -429,18 +432,17 @@ def _redeemed(tender: WireTender | int | Decimal) -> Decimal:
     if isinstance(tender, int | Decimal):
         return exact(tender)
     redemption = tender.redemption
+    redeemed, own = _amount(tender.redeemed), _amount(tender.amount)
     if isinstance(redemption, WireRedemption):
-        return exact(redemption.amount) if redemption.amount and not redemption.cancelled else ZERO
-    for amount in (redemption, tender.redeemed, tender.amount):
-        if amount is not None:
-            return exact(amount)
-    return ZERO
+        amount = _amount(redemption.amount)
+        return ZERO if redemption.cancelled or amount is None else amount
+    amounts = (_amount(redemption), redeemed, own)
+    return next((amount for amount in amounts if amount is not None), ZERO)
 
 
 def _refunded(raw: WireOrder) -> Decimal:
-    if raw.refunded_amount is not None or not raw.refunds:
-        return exact(raw.refunded_amount) if raw.refunded_amount else ZERO
-    return sum((exact(refund.amount) for refund in raw.refunds if refund and refund.amount), ZERO)
+    refunds = sum((exact(refund.amount) for refund in raw.refunds or () if refund and refund.amount), ZERO)
+    return refunds if raw.refunded_amount is None else exact(raw.refunded_amount)
 
 
 def _taxed(source: Any) -> bool:

@@ -42,6 +42,8 @@ _LEAVES: dict[frozenset[type], Schema] = {
 
 def _tolerant(annotation: Any, found: dict[str, Schema]) -> Schema:
     """Return what a field of a wire shape accepts; the shapes it refers to are added to `found`."""
+    if annotation is Any:
+        return {}
     kinds = lenient.members(annotation)
     shapes = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
     if not shapes and (leaf := _LEAVES.get(frozenset(kind for kind in kinds if isinstance(kind, type)))):
