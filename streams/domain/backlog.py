@@ -1,0 +1,89 @@
+"""What a store still has to do, done one step at a time: each step is one decision of its own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from streams.domain import arrivals, exceptions, inventory, orders, products, profiles, queues, tables
+from streams.domain.books import Books, Moment, Reader
+from streams.domain.inbox import DECODERS
+from streams.domain.outcomes import Outcome
+from streams.domain.state import Held
+from streams.domain.waiting import POS_SUBJECT
+from topics.event import Source
+from topics.ids import StoreId
+from topics.inventory import InventoryLevel
+from topics.orders import Order
+from topics.products import Product
+
+
+def unfinished(books: Books) -> bool:
+    """Say whether there is a step to do now: something is held, and the store has a link."""
+    return queues.first(books, queues.BACKLOG) is not None and books.shop() is not None
+
+
+def stores(reader: Reader) -> Iterator[StoreId]:
+    """Yield the stores that have a step to do, sorted: for a worker that has just started."""
+    suffix = b"\0" + queues.BACKLOG.encode()
+    for store in sorted(
+        tables.store_of(key) for key, _ in reader.scan(tables.QUEUES, b"") if key.endswith(suffix)
+    ):
+        if reader.get(tables.LINKS, tables.link_key(store)) is not None:
+            yield StoreId(store)
+
+
+def step(books: Books) -> Outcome | None:
+    """Do the next step: decide one held message as of when it came, or serve one sale that waited.
+
+    Returns the outcome of the message; None for a sale, and when there was nothing to do.
+    """
+    shop = books.shop()
+    member = queues.first(books, queues.BACKLOG)
+    if shop is None or member is None:
+        return None
+    held = _held(books, member)
+    books.resume(_moment(books, held))
+    if arrivals.is_task(member):
+        if not arrivals.serve_task(books, shop, member):
+            queues.leave(books, queues.BACKLOG, member)
+        return None
+    queues.leave(books, queues.BACKLOG, member)
+    message: Any = DECODERS[held.topic].decode(held.body)
+    _closed(books, message.order_id if isinstance(message, Order) else POS_SUBJECT)
+    if isinstance(message, Order):
+        return orders.take(books, message)
+    if isinstance(message, InventoryLevel):
+        return inventory.count(books, message)
+    if isinstance(message, Product):
+        return products.name(books, message)
+    return profiles.learn(books, message)
+
+
+def skip(books: Books) -> Held | None:
+    """Drop the next step, which has failed, and return what was held; None when there is no step.
+
+    Of a sale that was to be served, it is the coordinates of the record that brought the stock.
+
+    For the worker, on fresh books, after `step` raised: the record becomes a dead letter, the store goes on.
+    """
+    member = queues.first(books, queues.BACKLOG)
+    if member is None:
+        return None
+    held = _held(books, member)
+    queues.leave(books, queues.BACKLOG, member)
+    return held
+
+
+def _held(books: Books, member: str) -> Held:
+    place = queues.place(books, queues.BACKLOG, member)
+    if place is None or place.held is None:
+        raise LookupError(f"the backlog of store {books.store_id} is broken: nothing is held as {member!r}")
+    return place.held
+
+
+def _moment(books: Books, held: Held) -> Moment:
+    source = Source(topic=held.topic, partition=held.partition, offset=held.offset)
+    return Moment(source, held.received_at, books.moment.processed_at)
+
+
+def _closed(books: Books, subject: str) -> None:
+    exceptions.set_open(books, "waiting_for_link", subject, None)

@@ -1,0 +1,27 @@
+"""The inbound messages that need a link to be decided, and the topics they come on."""
+
+from typing import Final
+
+import msgspec
+
+from topics.inventory import InventoryLevel
+from topics.orders import Order
+from topics.products import Product
+from topics.profiles import Profile
+
+Inbound = Order | InventoryLevel | Product | Profile
+
+TOPIC_OF: Final[dict[type, str]] = {
+    Order: "ecom.orders",
+    InventoryLevel: "pos.inventory",
+    Product: "pos.products",
+    Profile: "pos.customers",
+}
+
+DECODERS: Final[dict[str, msgspec.json.Decoder[Inbound]]] = {
+    topic: msgspec.json.Decoder(kind) for kind, topic in TOPIC_OF.items()
+}
+"""For messages held in our own spelling, not for the topics' records."""
+
+INCOMPLETE: Final = "INCOMPLETE"
+"""The payment status of an abandoned cart: never a sale, and nothing to wait for."""

@@ -1,0 +1,37 @@
+"""Counts of the point of sale: the only thing that moves what is on hand (DOMAIN 4)."""
+
+from streams.domain import arrivals, exceptions, products
+from streams.domain.books import Books
+from streams.domain.moves import Moves
+from streams.domain.outcomes import Outcome
+from topics.inventory import InventoryLevel
+
+
+def count(books: Books, level: InventoryLevel) -> Outcome:
+    """Set the level to what was counted, unless a newer count was seen; then serve who waits for the product.
+
+    The store must be linked; LookupError when it is not.
+    """
+    shop = books.linked_shop()
+    stock = books.stock(level.product_id)
+    if level.version is not None:
+        known = stock.outlets.get(level.outlet_id)
+        if known is not None and known.version is not None and level.version <= known.version:
+            return Outcome.LATE if level.version < known.version else Outcome.UNCHANGED
+    if level.repaired or stock.repaired:
+        _note_repairs(books, level)
+    if level.sku and level.sku != stock.sku and not stock.named:
+        # Until a product record comes, the latest embedded SKU is the product's name.
+        products.rename(books, shop, level.product_id, level.sku, active=stock.active)
+    moves = Moves(books, shop)
+    changed = moves.count(level)
+    moves.post("counted")
+    if moves.freed:
+        arrivals.freed(books, shop, moves.freed)
+    return Outcome.DECIDED if changed else Outcome.UNCHANGED
+
+
+def _note_repairs(books: Books, level: InventoryLevel) -> None:
+    detail = ", ".join(level.repaired) or None
+    exceptions.set_open(books, "text_repaired", f"product/{level.product_id}", detail)
+    products.change(books, level.product_id, repaired=detail is not None)

@@ -1,0 +1,312 @@
+"""Stock as one decision moves it: the only place that changes a level (DOMAIN 4)."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from streams.domain import tables
+from streams.domain.books import Books
+from streams.domain.shop import Shop
+from streams.domain.state import ZERO, Level, Stock
+from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId
+from topics.inventory import InventoryLevel
+from topics.movements import Movement, MovementKind, StockMoved
+from topics.online_stock import OnlineStock
+
+NO_LEVEL = Level()
+
+
+def free(level: Level, safety_stock: Decimal) -> Decimal:
+    """Return what is available: on hand less allocated, awaiting count and safety stock (DOMAIN 4).
+
+    The one place that knows. With `levels_include_open_orders` an allocation ends, and its quantity awaits
+    the count, when the point of sale acknowledges the sale; without it, when the fulfilment is fulfilled.
+    Until then both readings hold the allocation, so that neither sells a piece twice.
+    """
+    return level.on_hand - level.allocated - level.awaiting - safety_stock
+
+
+def online_level(stock: Stock, shop: Shop) -> Decimal:
+    """Return Σ available over the connected outlets; it may be negative."""
+    total = -shop.safety_total
+    outlets = stock.outlets
+    for outlet in shop.outlets:
+        level = outlets.get(outlet)
+        if level is not None:
+            total += level.on_hand - level.allocated - level.awaiting
+    return total
+
+
+def publish(books: Books, product_id: ProductId, stock: Stock, shop: Shop) -> Stock:
+    """Tell the online store the product's level if it is another one than before; return the stock."""
+    if not stock.listed:
+        return stock
+    raw = online_level(stock, shop)
+    level = raw if raw > 0 else ZERO
+    if level == stock.online:
+        return stock
+    announce(books, stock.sku, level, raw, product_id, product_id, stock.published + 1)
+    return Stock(
+        stock.sku,
+        stock.active,
+        stock.named,
+        True,
+        stock.version,
+        level,
+        stock.published + 1,
+        stock.repaired,
+        stock.outlets,
+    )
+
+
+def announce(
+    books: Books,
+    sku: str,
+    level: Decimal,
+    raw: Decimal,
+    product_id: ProductId | None,
+    by: ProductId,
+    count: int,
+) -> None:
+    """Emit a SKU's online level: announcement number `count` that product `by` gives rise to."""
+    moment = books.moment
+    books.events.append(
+        OnlineStock(
+            event_id=f"{books.store_id}/{by}/online:{count}",
+            store_id=books.store_id,
+            event_time=books.event_time,
+            received_at=moment.received_at,
+            processed_at=moment.processed_at,
+            sku=sku,
+            level=level,
+            raw=raw,
+            product_id=product_id,
+        )
+    )
+
+
+class _Shelf:
+    """One product while it is being moved."""
+
+    __slots__ = ("moved", "outlets", "stock")
+
+    def __init__(self, stock: Stock) -> None:
+        self.stock = stock
+        self.outlets = dict(stock.outlets)
+        self.moved = False
+
+    def set(self, outlet_id: OutletId, level: Level) -> None:
+        self.outlets[outlet_id] = level
+        self.moved = True
+
+
+class Moves:
+    """The movements of one cause. They count at once for `available`, and are written by `post`."""
+
+    __slots__ = ("_books", "_movements", "_shelves", "_shop", "freed")
+
+    def __init__(self, books: Books, shop: Shop) -> None:
+        self._books = books
+        self._shop = shop
+        self._shelves: dict[ProductId, _Shelf] = {}
+        self._movements: list[Movement] = []
+        self.freed: dict[ProductId, None] = {}
+        """Products that have more than before: who waits for them may be served."""
+
+    def _shelf(self, product_id: ProductId) -> _Shelf:
+        shelf = self._shelves.get(product_id)
+        if shelf is None:
+            shelf = self._shelves[product_id] = _Shelf(self._books.stock(product_id))
+        return shelf
+
+    def available(self, product_id: ProductId, outlets: Sequence[OutletId]) -> list[Decimal]:
+        """Return what is available of the product at each outlet, not below zero."""
+        levels = self._shelf(product_id).outlets
+        safety = self._shop.safety
+        row = []
+        for outlet in outlets:
+            level = levels.get(outlet)
+            if level is None:
+                row.append(ZERO)
+            else:
+                have = free(level, safety.get(outlet, ZERO))
+                row.append(have if have > 0 else ZERO)
+        return row
+
+    def allocate(
+        self,
+        product_id: ProductId,
+        outlet_id: OutletId,
+        quantity: Decimal,
+        backordered: Decimal,
+        line_id: LineId,
+    ) -> None:
+        """Promise pieces to a sale; `backordered` of them are not there."""
+        shelf = self._shelf(product_id)
+        old = shelf.outlets.get(outlet_id, NO_LEVEL)
+        self._move(
+            "allocated",
+            product_id,
+            outlet_id,
+            shelf,
+            Level(
+                old.on_hand,
+                old.allocated + quantity,
+                old.awaiting,
+                old.backordered + backordered if backordered else old.backordered,
+                old.revision + 1,
+                old.version,
+                old.counted_at,
+            ),
+            allocated=quantity,
+            line_id=line_id,
+        )
+
+    def release(
+        self,
+        product_id: ProductId,
+        outlet_id: OutletId,
+        quantity: Decimal,
+        backordered: Decimal,
+        line_id: LineId,
+    ) -> None:
+        """Take back a promise: the point of sale never took the pieces, so they are free at once."""
+        shelf = self._shelf(product_id)
+        old = shelf.outlets.get(outlet_id, NO_LEVEL)
+        self.freed[product_id] = None
+        self._move(
+            "released",
+            product_id,
+            outlet_id,
+            shelf,
+            Level(
+                old.on_hand,
+                old.allocated - quantity,
+                old.awaiting,
+                old.backordered - backordered,
+                old.revision + 1,
+                old.version,
+                old.counted_at,
+            ),
+            allocated=-quantity,
+            line_id=line_id,
+        )
+
+    def count(self, level: InventoryLevel) -> bool:
+        """Set a level to what was counted; False when it is what it was (only the version is noted)."""
+        shelf = self._shelf(level.product_id)
+        old = shelf.outlets.get(level.outlet_id)
+        before = NO_LEVEL if old is None else old
+        delta = level.level - before.on_hand
+        changed = old is None or delta != 0
+        new = Level(
+            before.on_hand + delta,
+            before.allocated,
+            before.awaiting,
+            before.backordered,
+            before.revision + changed,
+            before.version if level.version is None else level.version,
+            self._books.moment.received_at,
+        )
+        if not changed:
+            shelf.set(level.outlet_id, new)
+            return False
+        if delta > 0:
+            self.freed[level.product_id] = None
+        self._move("counted", level.product_id, level.outlet_id, shelf, new, on_hand=delta)
+        return True
+
+    def uncovered(self, product_id: ProductId, outlet_id: OutletId) -> Decimal:
+        """Return how much of what is backordered there is there by now: the oldest sales get it first.
+
+        Backordered stays what the outlet still lacks for all its promises, if available is negative.
+        """
+        level = self._shelf(product_id).outlets.get(outlet_id, NO_LEVEL)
+        if not level.backordered:
+            return ZERO
+        lacks = -free(level, self._shop.safety.get(outlet_id, ZERO))
+        covered = level.backordered - lacks if lacks > 0 else level.backordered
+        return covered if covered > 0 else ZERO
+
+    def cover(self, product_id: ProductId, outlet_id: OutletId, quantity: Decimal) -> None:
+        """Note that backordered pieces are there now. No stock moves: they were allocated before."""
+        shelf = self._shelf(product_id)
+        old = shelf.outlets[outlet_id]
+        shelf.set(
+            outlet_id,
+            Level(
+                old.on_hand,
+                old.allocated,
+                old.awaiting,
+                old.backordered - quantity,
+                old.revision,
+                old.version,
+                old.counted_at,
+            ),
+        )
+
+    def _move(
+        self,
+        kind: MovementKind,
+        product_id: ProductId,
+        outlet_id: OutletId,
+        shelf: _Shelf,
+        new: Level,
+        *,
+        on_hand: Decimal = ZERO,
+        allocated: Decimal = ZERO,
+        line_id: LineId | None = None,
+    ) -> None:
+        shelf.set(outlet_id, new)
+        self._movements.append(
+            Movement(
+                kind=kind,
+                product_id=product_id,
+                sku=shelf.stock.sku,
+                outlet_id=outlet_id,
+                revision=new.revision,
+                on_hand=on_hand,
+                allocated=allocated,
+                on_hand_after=new.on_hand,
+                allocated_after=new.allocated,
+                awaiting_after=new.awaiting,
+                line_id=line_id,
+            )
+        )
+
+    def post(self, cause: str, sale_id: SaleId | None = None, order_id: OrderId | None = None) -> None:
+        """Write the levels, the movements as one event, and the online levels that are others now."""
+        books, shop, movements = self._books, self._shop, self._movements
+        if movements:
+            moment = books.moment
+            first = movements[0]
+            books.events.append(
+                StockMoved(
+                    event_id=f"{books.store_id}/{first.product_id}/{first.outlet_id}:{first.revision}",
+                    store_id=books.store_id,
+                    event_time=books.event_time,
+                    received_at=moment.received_at,
+                    processed_at=moment.processed_at,
+                    cause=cause,
+                    source=moment.source,
+                    movements=tuple(movements),
+                    sale_id=sale_id,
+                    order_id=order_id,
+                )
+            )
+        for product_id, shelf in self._shelves.items():
+            old = shelf.stock
+            if shelf.moved:
+                stock = Stock(
+                    old.sku,
+                    old.active,
+                    old.named,
+                    old.listed,
+                    old.version,
+                    old.online,
+                    old.published,
+                    old.repaired,
+                    shelf.outlets,
+                )
+                books.put(tables.STOCK, product_id, publish(books, product_id, stock, shop))
+        self._movements = []
+        self._shelves = {}

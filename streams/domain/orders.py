@@ -1,0 +1,327 @@
+"""An online order becomes, or changes, a sale (DOMAIN 5)."""
+
+from decimal import Decimal
+from typing import Final
+from zlib import crc32
+
+import msgspec
+
+from streams.domain import arrivals, edits, flags, fulfillments, queues, tables
+from streams.domain.books import Books
+from streams.domain.customers import match_customer, normal_email
+from streams.domain.inbox import INCOMPLETE
+from streams.domain.lines import Line, allocate, name_products, parts_of
+from streams.domain.moves import Moves
+from streams.domain.outcomes import Outcome
+from streams.domain.payments import Amounts, amount_paid, amounts, refunded_in_ecom, settle
+from streams.domain.sales import record, state_of, type_of
+from streams.domain.shop import Shop
+from streams.domain.state import ZERO, Held
+from topics.ids import OutletId, SaleId, sale_id
+from topics.orders import Order
+from topics.sales import Payment, Sale, SaleAttribute, SaleCause, SaleCustomer, SaleLine
+
+PAYMENT_STATUSES: Final = frozenset(
+    {"AWAITING_PAYMENT", "PAID", "CANCELLED", "REFUNDED", "PARTIALLY_REFUNDED", ""}
+)
+FULFILLMENT_STATUSES: Final = frozenset(
+    {
+        "AWAITING_PROCESSING", "PROCESSING", "SHIPPED", "DELIVERED", "WILL_NOT_DELIVER", "RETURNED",
+        "READY_FOR_PICKUP", "OUT_FOR_DELIVERY", "",
+    }
+)  # fmt: skip
+"""What we know the meaning of. The custom statuses are not among them: what a merchant means by one, only the
+merchant knows. An absent status promises nothing: not paid, not sent."""
+GONE_OUT: Final = frozenset({"SHIPPED", "DELIVERED", "RETURNED"})
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
+
+
+def take(books: Books, order: Order) -> Outcome:
+    """Decide what the snapshot makes of its sale; nothing when a newer one, or the very same, was decided.
+
+    The store must be linked (`waiting.must_wait` says no); LookupError when it is not.
+    """
+    if order.payment_status == INCOMPLETE:
+        return Outcome.INCOMPLETE
+    shop = books.linked_shop()
+    books.event_time = order.updated_at
+    own_id = sale_id(books.store_id, order.order_id)
+    old = books.sale(own_id)
+    external = order.external_order_id
+    # The id of its own sale is only the online store's note of ours; such an order is still the customer's.
+    if external is not None and external != own_id and books.sale(SaleId(external)) is not None:
+        return Outcome.ECHO
+    checksum = crc32(_ENCODER.encode(order))
+    if old is not None:
+        if order.version < old.order_version:
+            return Outcome.LATE
+        if order.version == old.order_version and checksum == old.order_checksum:
+            return Outcome.UNCHANGED
+    return _Snapshot(books, shop, order, own_id, old, checksum).decide()
+
+
+class _Snapshot:
+    """One snapshot of an order, beside the sale as it was before (None: there was none)."""
+
+    __slots__ = ("_backfilled", "_books", "_checksum", "_fresh", "_moves", "_old", "_order", "_own_id",
+                 "_parked", "_pinned", "_shop", "_to_return", "_unknown", "_void")  # fmt: skip
+
+    def __init__(
+        self, books: Books, shop: Shop, order: Order, own_id: SaleId, old: Sale | None, checksum: int
+    ) -> None:
+        self._books = books
+        self._shop = shop
+        self._order = order
+        self._own_id = own_id
+        self._old = old
+        self._checksum = checksum
+        self._moves = Moves(books, shop)
+        self._pinned = shop.pinned_outlet(order.location_id, order.shipping_method_id)
+        self._unknown = _unknown_status(order)
+        self._void = order.deleted or order.payment_status == "CANCELLED"
+        # A parked sale was never decided: this snapshot is as good as the first.
+        self._fresh = old is None or old.state == "parked"
+        self._parked = self._fresh and not self._void and self._unknown is not None
+        self._backfilled = self._was_backfilled()
+        self._to_return: list[tuple[Line, Decimal]] = []
+
+    def _was_backfilled(self) -> bool:
+        old = self._old
+        if old is not None and "backfilled" in old.attributes:
+            return True
+        undecided = old is None or old.state in {"parked", "voided"}
+        return undecided and not (self._void or self._parked) and self._order.fulfillment_status in GONE_OUT
+
+    def decide(self) -> Outcome:
+        books, shop, order, old, own_id = self._books, self._shop, self._order, self._old, self._own_id
+        lines = self._lines()
+        sale_lines = tuple([line.finish() for line in lines])
+        money = amounts(order, shop)
+        payments = self._payments(money)
+        received = amount_paid(payments, shop)
+        paid = received >= money.total
+        refunded = refunded_in_ecom(order, received, shop)
+        if old is not None and self._unknown_payment():
+            refunded = old.refunded
+        # Nothing of a voided sale is open, but what went out keeps it alive until it has come back.
+        voided = self._void and not self._to_return
+        attributes = self._attributes()
+        fulfilling = fulfillments.revise(
+            books,
+            own_id,
+            order.order_id,
+            type_of(attributes),
+            sale_lines,
+            old.fulfillments if old is not None else (),
+            old.lines if old is not None else (),
+        )
+        raised = flags.order_flags(
+            order,
+            money,
+            shop,
+            unknown_status=self._unknown,
+            pinned=None if voided else self._pinned,
+            owed_back=ZERO if voided or self._parked else received - refunded - money.total,
+            refunded=refunded,
+            to_return=self._to_return,
+        )
+        if not (self._parked or self._void or self._backfilled):
+            raised += flags.stock_flags(lines, books, shop, self._pinned)
+        sale = Sale(
+            event_id=f"{own_id}:1",
+            store_id=books.store_id,
+            event_time=books.event_time,
+            received_at=books.moment.received_at,
+            processed_at=books.moment.processed_at,
+            sale_id=own_id,
+            order_id=order.order_id,
+            revision=1,
+            cause="parked" if self._parked else "placed",
+            state=state_of(lines, paid=paid, voided=voided, parked=self._parked),
+            attributes=attributes,
+            payment_status=order.payment_status,
+            fulfillment_status=order.fulfillment_status,
+            paid=paid,
+            currency=shop.link.currency,
+            subtotal=money.subtotal,
+            discount=money.discount,
+            shipping=money.shipping,
+            tax=money.tax,
+            rounding=money.rounding,
+            total=money.total,
+            amount_paid=received,
+            refunded=refunded,
+            customer=self._customer(),
+            payments=payments,
+            lines=sale_lines,
+            fulfillments=fulfilling.shown,
+            flags=tuple(raised),
+            placed_at=order.placed_at,
+            order_version=order.version,
+            register_id=shop.link.register,
+            payment_method=order.payment_method,
+            external_order_id=order.external_order_id,
+            pinned_outlet_id=self._pinned,
+            order_checksum=self._checksum,
+        )
+        if old is not None:
+            if _says_the_same(old, sale):
+                seen = msgspec.structs.replace(
+                    old, order_version=order.version, order_checksum=self._checksum
+                )
+                books.put(tables.SALES, own_id, seen)
+                return Outcome.ECHO if order.external_order_id == own_id else Outcome.UNCHANGED
+            revision = old.revision + 1
+            sale = msgspec.structs.replace(
+                sale, event_id=f"{own_id}:{revision}", revision=revision, cause=self._cause(sale, sale_lines)
+            )
+        record(books, old, sale, fulfilling, self._moves)
+        self._keep_parked()
+        if self._moves.freed:
+            arrivals.freed(books, shop, self._moves.freed)
+        return Outcome.PARKED if self._parked else Outcome.DECIDED
+
+    def _lines(self) -> list[Line]:
+        """Return the sale's lines, released and allocated as the snapshot says."""
+        order, shop, moves, old = self._order, self._shop, self._moves, self._old
+        if self._backfilled:
+            lines = edits.shipped_lines(order.items, shop)
+            name_products(parts_of(lines), self._books)
+            if self._void:
+                self._to_return = [(line, line.fulfilled) for line in lines if line.fulfilled]
+            return lines
+        if old is None or self._fresh:
+            lines = edits.new_lines(order.items, shop)
+        else:
+            lines = edits.edited_lines(old.lines, order.items, moves, shop)
+        if self._void:
+            edits.cancel(lines, moves)
+        elif not self._parked:
+            self._allocate(lines)
+        self._to_return = self._owed_returns(lines)
+        return lines
+
+    def _allocate(self, lines: list[Line]) -> None:
+        parts = [part for line in lines for part in line.parts]
+        name_products(parts, self._books)
+        used: set[OutletId] = set()
+        if not self._fresh:
+            if (
+                self._pinned is not None
+                and self._old is not None
+                and self._pinned != self._old.pinned_outlet_id
+            ):
+                # The customer was promised another outlet now: all that is still open moves there.
+                for part in parts:
+                    wanted = part.open
+                    part.release(self._moves)
+                    part.wanted = wanted
+            used = {allocation.outlet_id for part in parts for allocation in part.allocations}
+        allocate(parts, self._moves, self._shop, self._pinned, used)
+
+    def _owed_returns(self, lines: list[Line]) -> list[tuple[Line, Decimal]]:
+        """Return the lines of which more went out than the order still has, and how many."""
+        if self._fresh:
+            return []
+        wanted = {}
+        if not self._void:
+            ids = edits.line_ids(self._order.items)
+            wanted = {line_id: item.quantity for item, line_id in zip(self._order.items, ids, strict=True)}
+        owed = []
+        for line in lines:
+            quantity = line.fulfilled - line.returned - wanted.get(line.line_id, ZERO)
+            if line.fulfilled and quantity > 0:
+                owed.append((line, quantity))
+        return owed
+
+    def _unknown_payment(self) -> bool:
+        return self._order.payment_status not in PAYMENT_STATUSES
+
+    def _payments(self, money: Amounts) -> tuple[Payment, ...]:
+        before = () if self._old is None else self._old.payments
+        if self._parked or (self._void and not before) or (self._unknown_payment() and not self._fresh):
+            return before
+        return settle(self._order, self._own_id, money, self._shop, before)
+
+    def _customer(self) -> SaleCustomer:
+        order, old = self._order, self._old
+        email = normal_email(order.email)
+        if old is not None and (email is None or email == old.customer.email):
+            return old.customer
+        return match_customer(self._books, email, order.billing_name, order.shipping_name)
+
+    def _attributes(self) -> tuple[SaleAttribute, ...]:
+        kind = self._order.fulfillment_type
+        if not (self._backfilled or self._order.deleted):
+            return _PLAIN_ATTRIBUTES[kind]
+        attributes = list(_PLAIN_ATTRIBUTES[kind])
+        if self._backfilled:
+            attributes.append("backfilled")
+        if self._order.deleted:
+            attributes.append("deleted")
+        return tuple(attributes)
+
+    def _cause(self, sale: Sale, lines: tuple[SaleLine, ...]) -> SaleCause:
+        """Name what the snapshot is about; of several things the most important."""
+        old = self._old
+        if old is None or self._fresh:
+            return "cancelled" if self._void else "parked" if self._parked else "placed"
+        if self._void:
+            if self._order.deleted and "deleted" not in old.attributes:
+                return "deleted"
+            if old.payment_status != "CANCELLED" and old.state != "voided":
+                return "cancelled"
+        elif old.state == "voided" or old.payment_status == "CANCELLED":
+            return "reinstated"
+        elif sale.refunded != old.refunded:
+            return "refunded_in_ecom"
+        elif sale.amount_paid > old.amount_paid or (sale.paid and not old.paid):
+            return "paid"
+        if lines == old.lines and sale.customer != old.customer:
+            return "customer_changed"
+        return "edited"
+
+    def _keep_parked(self) -> None:
+        """Keep the snapshot of a parked order, so that it can be decided once its status has a meaning."""
+        books, order = self._books, self._order
+        if self._old is not None and self._old.state == "parked":
+            queues.leave(books, queues.PARKED, order.order_id)
+        if self._parked:
+            source = books.moment.source
+            body = msgspec.Raw(_ENCODER.encode(order))
+            held = Held(source.topic, source.partition, source.offset, books.moment.received_at, body)
+            queues.join(books, queues.PARKED, order.order_id, held)
+
+
+_PLAIN_ATTRIBUTES: Final[dict[str | None, tuple[SaleAttribute, ...]]] = {
+    None: (),
+    "PICKUP": ("pickup",),
+    "DISPATCH": ("delivery",),
+}
+
+
+def _unknown_status(order: Order) -> str | None:
+    if order.payment_status not in PAYMENT_STATUSES:
+        return f"payment status {order.payment_status[:64]!r} has no known meaning"
+    if order.fulfillment_status not in FULFILLMENT_STATUSES:
+        return f"fulfillment status {order.fulfillment_status[:64]!r} has no known meaning"
+    return None
+
+
+def _says_the_same(old: Sale, new: Sale) -> bool:
+    """Compare two revisions by what they say, not by when and from which snapshot they say it."""
+    return old == msgspec.structs.replace(
+        new,
+        event_id=old.event_id,
+        event_time=old.event_time,
+        received_at=old.received_at,
+        processed_at=old.processed_at,
+        revision=old.revision,
+        cause=old.cause,
+        order_version=old.order_version,
+        order_checksum=old.order_checksum,
+        external_order_id=old.external_order_id
+        if new.external_order_id == new.sale_id
+        else new.external_order_id,
+    )

@@ -1,0 +1,120 @@
+"""Which outlet fulfils what: named, pure policies (DOMAIN 3). A store's link names one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from streams.domain import covering
+from topics.ids import OutletId, ProductId
+
+
+class Want(NamedTuple):
+    """So many pieces of a product, for one line (or one part of a bundle)."""
+
+    product_id: ProductId
+    quantity: Decimal
+
+
+class Counter(NamedTuple):
+    """What the connected outlets have to offer to an order.
+
+    `outlets` are sorted by priority, then id, and `ranks` are their priorities. `available` has, for each
+    product wanted, what is available at each of them, in the same order and never below zero. `used` are the
+    places (indexes into `outlets`) that fulfil other parts of the same order already.
+    """
+
+    outlets: Sequence[OutletId]
+    ranks: Sequence[int]
+    available: Mapping[ProductId, Sequence[Decimal]]
+    used: frozenset[int] = frozenset()
+
+
+class Take(NamedTuple):
+    """Pieces of want number `want` from the outlet at `place`."""
+
+    want: int
+    place: int
+    quantity: Decimal
+
+
+Policy = Callable[[Sequence[Want], Counter], list[Take]]
+"""Answers which pieces come from where. It takes no more than is wanted, and never what is not there; what it
+leaves is oversold or stays unallocated, as the link says."""
+
+NO_TAKES: Final[list[Take]] = []
+
+
+def lightspeed(wants: Sequence[Want], counter: Counter) -> list[Take]:
+    """One outlet that can do it all; else split between lines, not within one; else split lines (DOMAIN 3).
+
+    Ties: fewest outlets, then priority, then most stock left, then outlet id. Outlets that fulfil other parts
+    of the order cost nothing, so that an edited order stays together.
+    """
+    if not counter.outlets or not wants:
+        return []
+    order = _preference(counter)
+    rows, lines = _needs(wants, counter)
+    # Outlets of the order first: among them the rest of the order may even be split before a new one joins.
+    own = [place for place in order if place in counter.used] if counter.used else []
+    for places in (own, order):
+        for place in places:
+            for row, quantity in rows:
+                if row[place] < quantity:
+                    break
+            else:
+                return [Take(number, place, want.quantity) for number, want in enumerate(wants)]
+        if places is own and len(own) > 1:
+            takes = covering.whole_lines(lines, own, ())
+            if takes is not None:
+                return [Take(*take) for take in takes]
+    others = [place for place in order if place not in counter.used] if own else order
+    takes = covering.whole_lines(lines, own, others)
+    if takes is None:
+        takes = covering.split_lines(lines, own, others)
+    return [Take(*take) for take in takes]
+
+
+def priority_only(wants: Sequence[Want], counter: Counter) -> list[Take]:
+    """Each line takes what the outlets have, strictly by their priority: no outlet is spared, lines split."""
+    left = {product: list(row) for product, row in counter.available.items()}
+    takes = []
+    for number, (product, quantity) in enumerate(wants):
+        row, rest = left[product], quantity
+        for place in range(len(counter.outlets)):
+            if rest <= 0:
+                break
+            taken = min(rest, row[place])
+            if taken > 0:
+                row[place] -= taken
+                rest -= taken
+                takes.append(Take(number, place, taken))
+    return takes
+
+
+DEFAULT_POLICY: Final = "lightspeed"
+POLICIES: Final[Mapping[str, Policy]] = {DEFAULT_POLICY: lightspeed, "priority": priority_only}
+
+
+def _preference(counter: Counter) -> list[int]:
+    """Return the places by priority, then most stock of the wanted products, then id: a total order."""
+    ranks = counter.ranks
+    if len(set(ranks)) == len(ranks):
+        return list(range(len(ranks)))
+    rows = list(counter.available.values())
+    return sorted(range(len(ranks)), key=lambda place: (ranks[place], -sum(row[place] for row in rows)))
+
+
+def _needs(
+    wants: Sequence[Want], counter: Counter
+) -> tuple[list[tuple[Sequence[Decimal], Decimal]], list[covering.Line]]:
+    """Return what each product is wanted in all (lines share its stock), and each line beside its stock."""
+    lines = [
+        covering.Line(number, product, quantity, counter.available[product])
+        for number, (product, quantity) in enumerate(wants)
+    ]
+    if len(counter.available) == len(wants):
+        return [(line.row, line.quantity) for line in lines], lines
+    total: dict[ProductId, Decimal] = {}
+    for product, quantity in wants:
+        total[product] = total.get(product, Decimal(0)) + quantity
+    return [(counter.available[product], quantity) for product, quantity in total.items()], lines

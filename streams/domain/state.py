@@ -1,0 +1,102 @@
+"""What the tables remember that is not an event itself."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from topics.ids import CustomerId, OutletId, ProductId
+
+ZERO = Decimal(0)
+
+
+class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A product's stock at one outlet (DOMAIN 4).
+
+    `backordered` is the part of `allocated` that sales were promised without it being there. `version` and
+    `counted_at` are the last applied count's; `revision` counts the movements.
+    """
+
+    on_hand: Decimal = ZERO
+    allocated: Decimal = ZERO
+    awaiting: Decimal = ZERO
+    backordered: Decimal = ZERO
+    revision: int = 0
+    version: int | None = None
+    counted_at: datetime | None = None
+
+
+class Stock(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A product at all its outlets, and what it is called today.
+
+    `named`: a product record named it, so an inventory record no longer may. `listed`: it is active and alone
+    has its SKU, so it can be ordered. `online` is the level that the online store was last told under that
+    SKU, and `published` how many times it was told any.
+    """
+
+    sku: str = ""
+    active: bool = True
+    named: bool = False
+    listed: bool = False
+    version: int | None = None
+    online: Decimal | None = None
+    published: int = 0
+    repaired: bool = False
+    outlets: dict[OutletId, Level] = {}
+
+
+class SkuIndex(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The active products that have a SKU, sorted. More than one: it is ambiguous."""
+
+    products: tuple[ProductId, ...] = ()
+
+
+class SeenProfile(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A live profile of the point of sale under an e-mail, in the order in which they were seen."""
+
+    customer_id: CustomerId
+    created_at: datetime | None = None
+
+
+class EmailEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who has an e-mail: `used` is the customer of new orders (DOMAIN 6)."""
+
+    used: CustomerId
+    profiles: tuple[SeenProfile, ...] = ()
+
+
+class Queue(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The ends of a waiting line; `serial` is how many have ever joined it since it was last empty."""
+
+    first: str
+    last: str
+    length: int = 1
+    serial: int = 1
+
+
+class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A message to be decided later, normalised, with the coordinates and the time it came with."""
+
+    topic: str
+    partition: int
+    offset: int
+    received_at: datetime
+    body: msgspec.Raw
+
+
+class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One place in a queue: its neighbours, since when it waits, and what is held for it."""
+
+    before: str | None
+    after: str | None
+    since: datetime
+    held: Held | None = None
+
+
+class ExceptionEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An exception's last revision; kept when closed, so that revisions go on when it opens again."""
+
+    revision: int
+    open: bool
+    opened_at: datetime
+    detail: str

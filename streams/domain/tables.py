@@ -1,0 +1,69 @@
+"""The tables: their names, what is in them, and how a key is made.
+
+A key is the store id, NUL, and what names the row within the store; NUL is taken out of all text on entry,
+so no id holds it. The `links` table has the store id alone.
+"""
+
+from typing import Final
+
+import msgspec
+
+from streams.domain.state import EmailEntry, ExceptionEntry, Queue, SkuIndex, Stock, Waiting
+from topics.customers import Customer
+from topics.links import StoreLink
+from topics.sales import Sale
+
+LINKS: Final = "links"
+SALES: Final = "sales"
+STOCK: Final = "stock"
+SKUS: Final = "skus"
+CUSTOMERS: Final = "customers"
+EMAILS: Final = "emails"
+QUEUES: Final = "queues"
+WAITING: Final = "waiting"
+EXCEPTIONS: Final = "exceptions"
+
+TABLES: Final[dict[str, type[msgspec.Struct]]] = {
+    LINKS: StoreLink,
+    SALES: Sale,
+    STOCK: Stock,
+    SKUS: SkuIndex,
+    CUSTOMERS: Customer,
+    EMAILS: EmailEntry,
+    QUEUES: Queue,
+    WAITING: Waiting,
+    EXCEPTIONS: ExceptionEntry,
+}
+"""Every table of the stock worker and the type of its values."""
+
+SEPARATOR: Final = "\0"
+
+
+def link_key(store_id: str) -> bytes:
+    return store_id.encode()
+
+
+def sale_key(store_id: str, sale_id: str) -> bytes:
+    """Return the key of a sale: its sale id, which `topics.ids.sale_id` makes from the order's."""
+    return f"{store_id}\0{sale_id}".encode()
+
+
+def stock_key(store_id: str, product_id: str) -> bytes:
+    return f"{store_id}\0{product_id}".encode()
+
+
+def sku_key(store_id: str, sku: str) -> bytes:
+    return f"{store_id}\0{sku}".encode()
+
+
+def customer_key(store_id: str, customer_id: str) -> bytes:
+    return f"{store_id}\0{customer_id}".encode()
+
+
+def email_key(store_id: str, email: str) -> bytes:
+    return f"{store_id}\0{email}".encode()
+
+
+def store_of(key: bytes) -> str:
+    """Return the store that a key of any table belongs to."""
+    return key.partition(b"\0")[0].decode()
