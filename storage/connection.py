@@ -1,0 +1,66 @@
+"""Sessions with Postgres: how they are set up, and which errors mean that it is only away for a while."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+SCHEMA = "tillstream"
+CONNECT_S = 10.0
+COMMAND_S = 120.0
+"""A statement that has no answer after so long is given up and tried again on a new session."""
+
+_SESSION = {
+    "search_path": SCHEMA,
+    "timezone": "UTC",
+    # A host that vanished without a word is noticed within about a minute.
+    "tcp_keepalives_idle": "20",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "4",
+}
+WRITING = {
+    # A commit need not wait for the disk: rows and progress are lost together if the server dies in the next
+    # fraction of a second, and are then written again from the log.
+    "synchronous_commit": "off",
+    # COPY and short lookups by key: compiling a plan would cost more than running it.
+    "jit": "off",
+    # A process that was stopped in the middle of a transaction keeps its locks; whoever takes over waits so
+    # long for them and then ends that session.
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""Settings of the sessions that write the history."""
+
+# SQLSTATE classes and codes that say nothing about our statements: connections, resources, an operator at
+# work, a crash or failover, another transaction in the way.
+_PASSING_CLASSES = ("08", "53", "57", "58", "40")
+_PASSING_CODES = (
+    "25006",  # read-only: a replica, or a primary being demoted
+    "25P03",  # idle in transaction too long
+    "25P04",  # transaction too long
+    "55P03",  # lock not available in time
+    "55006",  # object in use
+)
+_AWAY = (OSError, asyncio.TimeoutError, EOFError, asyncpg.InterfaceError)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether an error is one that goes away when Postgres, or the way to it, is well again."""
+    if isinstance(error, asyncpg.PostgresError):
+        code = error.sqlstate or ""
+        return code[:2] in _PASSING_CLASSES or code in _PASSING_CODES
+    if isinstance(error, asyncpg.InterfaceError):
+        # A closed connection shows as an InterfaceError; so does a wrong use of the client, which stays.
+        return "connection" in str(error) and not isinstance(error, (ValueError, TypeError))
+    return isinstance(error, _AWAY)
+
+
+async def connect(options: Mapping[str, Any], *, name: str, settings: Mapping[str, str] | None = None) -> Any:
+    """Open a session; `options` are those of `asyncpg.connect`, `name` is what pg_stat_activity shows."""
+    return await asyncpg.connect(
+        **options,
+        timeout=CONNECT_S,
+        command_timeout=COMMAND_S,
+        server_settings={"application_name": name[:63], **_SESSION, **(settings or {})},
+    )

@@ -1,0 +1,62 @@
+-- What the sink asks and changes around its COPYs. Keys come as one array per key column.
+
+-- name: known_sales
+SELECT sale_id::text, revision FROM sales WHERE sale_id = ANY($1::uuid[]);
+
+-- name: remove_sales
+WITH lines AS (DELETE FROM sale_lines WHERE sale_id = ANY($1::uuid[])),
+payments AS (DELETE FROM sale_payments WHERE sale_id = ANY($1::uuid[]))
+DELETE FROM sales WHERE sale_id = ANY($1::uuid[]);
+
+-- name: known_fulfillments
+SELECT fulfillment_id::text, revision FROM fulfillments WHERE fulfillment_id = ANY($1::uuid[]);
+
+-- name: remove_fulfillments
+WITH lines AS (DELETE FROM fulfillment_lines WHERE fulfillment_id = ANY($1::uuid[]))
+DELETE FROM fulfillments WHERE fulfillment_id = ANY($1::uuid[]);
+
+-- name: known_customers
+SELECT store_id, customer_id, revision
+FROM customers
+JOIN unnest($1::text[], $2::text[]) AS asked (store_id, customer_id) USING (store_id, customer_id);
+
+-- name: remove_customers
+DELETE FROM customers AS c
+USING unnest($1::text[], $2::text[]) AS old (store_id, customer_id)
+WHERE (c.store_id, c.customer_id) = (old.store_id, old.customer_id);
+
+-- name: known_exceptions
+SELECT exception_id::text, revision FROM exceptions WHERE exception_id = ANY($1::uuid[]);
+
+-- name: remove_exceptions
+DELETE FROM exceptions WHERE exception_id = ANY($1::uuid[]);
+
+-- name: known_dead_letters
+SELECT dead_letter_id, 1 FROM dead_letters WHERE dead_letter_id = ANY($1::text[]);
+
+-- name: remove_dead_letters
+DELETE FROM dead_letters WHERE dead_letter_id = ANY($1::text[]);
+
+-- name: known_movements
+SELECT store_id, product_id, outlet_id, revision, event_id
+FROM stock_movements
+JOIN unnest($1::text[], $2::text[], $3::text[], $4::int[])
+    AS asked (store_id, product_id, outlet_id, revision)
+    USING (store_id, product_id, outlet_id, revision);
+
+-- name: raise_levels
+INSERT INTO stock_levels AS level
+    (store_id, product_id, outlet_id, sku, revision, on_hand, allocated, awaiting, event_time)
+SELECT *
+FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::int[],
+    $6::numeric[], $7::numeric[], $8::numeric[], $9::timestamptz[]
+)
+ON CONFLICT (store_id, product_id, outlet_id) DO UPDATE
+SET sku = excluded.sku,
+    revision = excluded.revision,
+    on_hand = excluded.on_hand,
+    allocated = excluded.allocated,
+    awaiting = excluded.awaiting,
+    event_time = excluded.event_time
+WHERE excluded.revision > level.revision;
