@@ -1,4 +1,4 @@
-"""One store in memory, driven by the pure rules as the worker drives them; and the invariants it must keep."""
+"""One store in memory, driven by the pure rules as the worker drives them, and what it must keep to."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -28,6 +28,7 @@ from topics.profiles import Profile
 from topics.sales import Sale
 
 START = datetime(2026, 2, 25, 9, 0, tzinfo=UTC)
+SHOP = StoreId("shop-1")
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 DECIDE: dict[type, tuple[str, Callable[[Books, Any], Outcome]]] = {
@@ -66,7 +67,7 @@ class Tables:
 class PureStore:
     """A store that messages are told to, one at a time; `events` are all that came of them."""
 
-    store_id: StoreId = StoreId("shop-1")
+    store_id: StoreId = SHOP
     tables: Tables = field(default_factory=Tables)
     events: list[Event] = field(default_factory=list)
     offset: int = 0
@@ -324,7 +325,7 @@ def outlet(name: str, priority: int = 0, *, connected: bool = True, safety: int 
 
 
 def link(*outlets: Outlet, **changes: Any) -> StoreLink:
-    """Return a link of USD, o1 before o2, Stripe and Lightspeed Payments integrated, unless told otherwise."""
+    """Return a link in USD, o1 before o2, with two integrated processors, unless told otherwise."""
     settings: dict[str, Any] = {
         "currency": "USD",
         "register": "r1",

@@ -19,6 +19,8 @@ FulfillmentId = NewType("FulfillmentId", str)
 NAMESPACE = UUID("5f0c1c1e-7d3a-5b0e-9a53-0d7d5a1f4c11").bytes
 """The project's UUIDv5 namespace; changing it would give every sale a new id."""
 
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
 WALK_IN = CustomerId("walk-in")
 """The customer of orders that give no e-mail (DOMAIN 6)."""
 
@@ -28,11 +30,8 @@ def uuid5(*parts: str) -> str:
 
     The same text as `uuid.uuid5` gives, at a third of its cost: one is made for every order.
     """
-    digest = bytearray(sha1(NAMESPACE + "\0".join(parts).encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = (digest[6] & 0x0F) | 0x50
-    digest[8] = (digest[8] & 0x3F) | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = sha1(NAMESPACE + "\0".join(parts).encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def sale_id(store_id: StoreId, order_id: OrderId) -> SaleId:

@@ -27,18 +27,20 @@ class Part:
         sku: str,
         product_id: ProductId | None,
         quantity: Decimal,
-        allocations: Iterable[Allocation],
+        allocations: Sequence[Allocation],
         wanted: Decimal,
     ) -> None:
         self.line_id = line_id
         self.sku = sku
         self.product_id = product_id
         self.quantity = quantity
-        self.allocations = list(allocations)
+        self.allocations = list(allocations) if allocations else []
         self.wanted = wanted
 
     @property
     def backordered(self) -> Decimal:
+        if len(self.allocations) == 1:
+            return self.allocations[0].backordered
         return sum((allocation.backordered for allocation in self.allocations), ZERO)
 
     @property
@@ -320,9 +322,13 @@ def allocate(
     first = min((take.place for take in takes), default=len(outlets))
     for number, place, quantity in takes:
         part = wanting[number]
-        part.wanted -= quantity
-        part.add(outlets[place], quantity, ZERO)
-        moves.allocate(wants[number].product_id, outlets[place], quantity, ZERO, part.line_id)
+        outlet = outlets[place]
+        part.wanted = ZERO if part.wanted is quantity else part.wanted - quantity
+        if part.allocations:
+            part.add(outlet, quantity, ZERO)
+        else:
+            part.allocations = [Allocation(outlet_id=outlet, quantity=quantity)]
+        moves.allocate(wants[number].product_id, outlet, quantity, ZERO, part.line_id)
     if shop.oversell:
         if places:
             first = min(first, *places)

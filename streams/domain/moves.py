@@ -22,7 +22,10 @@ def free(level: Level, safety_stock: Decimal) -> Decimal:
     the count, when the point of sale acknowledges the sale; without it, when the fulfilment is fulfilled.
     Until then both readings hold the allocation, so that neither sells a piece twice.
     """
-    return level.on_hand - level.allocated - level.awaiting - safety_stock
+    have = level.on_hand - level.allocated
+    if level.awaiting:
+        have -= level.awaiting
+    return have - safety_stock if safety_stock else have
 
 
 def online_level(stock: Stock, shop: Shop) -> Decimal:
@@ -32,7 +35,7 @@ def online_level(stock: Stock, shop: Shop) -> Decimal:
     for outlet in shop.outlets:
         level = outlets.get(outlet)
         if level is not None:
-            total += level.on_hand - level.allocated - level.awaiting
+            total += free(level, ZERO)
     return total
 
 
@@ -91,12 +94,14 @@ class _Shelf:
 
     def __init__(self, stock: Stock) -> None:
         self.stock = stock
-        self.outlets = dict(stock.outlets)
+        self.outlets = stock.outlets
         self.moved = False
 
     def set(self, outlet_id: OutletId, level: Level) -> None:
+        if not self.moved:
+            self.moved = True
+            self.outlets = dict(self.outlets)
         self.outlets[outlet_id] = level
-        self.moved = True
 
 
 class Moves:

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from streams.domain.shop import Shop
-from streams.domain.state import ZERO
 from topics.ids import SaleId
 from topics.orders import Order
 from topics.sales import Payment
@@ -76,33 +75,38 @@ def settle(
     that it is paid, the difference is a further payment.
     """
     payments = []
-    for kind, name, amount in (
-        ("gift_card", "gift card", money.gift_card),
-        ("store_credit", "store credit", money.store_credit),
-        ("loyalty", "loyalty", money.loyalty),
-    ):
-        if amount > 0:
-            payments.append(
-                Payment(
-                    payment_id=f"{sale_id}/{kind}",
-                    kind=kind,  # type: ignore[arg-type]  # the three literals above
-                    name=name,
-                    amount=amount,
-                    paid_at=order.placed_at,
+    if money.total != money.left:
+        for kind, name, amount in (
+            ("gift_card", "gift card", money.gift_card),
+            ("store_credit", "store credit", money.store_credit),
+            ("loyalty", "loyalty", money.loyalty),
+        ):
+            if amount > 0:
+                payments.append(
+                    Payment(
+                        payment_id=f"{sale_id}/{kind}",
+                        kind=kind,  # type: ignore[arg-type]  # the three literals above
+                        name=name,
+                        amount=amount,
+                        paid_at=order.placed_at,
+                    )
                 )
-            )
     is_paid = order.payment_status in PAID
-    taken = [
-        payment
-        for payment in before
-        if payment.kind in {"integrated", "pos", "rounding"} or (payment.kind == "recorded" and is_paid)
-    ]
+    taken = (
+        [
+            payment
+            for payment in before
+            if payment.kind in {"integrated", "pos", "rounding"} or (payment.kind == "recorded" and is_paid)
+        ]
+        if before
+        else []
+    )
     payments += taken
     if is_paid:
-        rest = money.left - sum((payment.amount for payment in taken), ZERO)
+        rest = money.left - amount_paid(taken, shop)
         processor = shop.integrated_processor(order.processor)
         if rest > 0 and (processor is not None or shop.link.offline_payment == "as_recorded"):
-            number = 1 + sum(1 for payment in taken if payment.kind in {"integrated", "recorded"})
+            number = 1 + len([payment for payment in taken if payment.kind in {"integrated", "recorded"}])
             payments.append(
                 Payment(
                     payment_id=f"{sale_id}/ecom-{number}",
@@ -118,7 +122,10 @@ def settle(
 
 
 def amount_paid(payments: Iterable[Payment], shop: Shop) -> Decimal:
-    return sum((payment.amount for payment in payments), shop.zero)
+    total = shop.zero
+    for payment in payments:
+        total += payment.amount
+    return total
 
 
 def refunded_in_ecom(order: Order, paid: Decimal, shop: Shop) -> Decimal:

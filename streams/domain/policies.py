@@ -53,7 +53,7 @@ def lightspeed(wants: Sequence[Want], counter: Counter) -> list[Take]:
     if not counter.outlets or not wants:
         return []
     order = _preference(counter)
-    rows, lines = _needs(wants, counter)
+    rows = _needs(wants, counter)
     # Outlets of the order first: among them the rest of the order may even be split before a new one joins.
     own = [place for place in order if place in counter.used] if counter.used else []
     for places in (own, order):
@@ -64,10 +64,12 @@ def lightspeed(wants: Sequence[Want], counter: Counter) -> list[Take]:
             else:
                 return [Take(number, place, want.quantity) for number, want in enumerate(wants)]
         if places is own and len(own) > 1:
+            lines = _lines(wants, counter)
             takes = covering.whole_lines(lines, own, ())
             if takes is not None:
                 return [Take(*take) for take in takes]
     others = [place for place in order if place not in counter.used] if own else order
+    lines = _lines(wants, counter)
     takes = covering.whole_lines(lines, own, others)
     if takes is None:
         takes = covering.split_lines(lines, own, others)
@@ -95,26 +97,28 @@ DEFAULT_POLICY: Final = "lightspeed"
 POLICIES: Final[Mapping[str, Policy]] = {DEFAULT_POLICY: lightspeed, "priority": priority_only}
 
 
-def _preference(counter: Counter) -> list[int]:
+def _preference(counter: Counter) -> Sequence[int]:
     """Return the places by priority, then most stock of the wanted products, then id: a total order."""
     ranks = counter.ranks
     if len(set(ranks)) == len(ranks):
-        return list(range(len(ranks)))
+        return range(len(ranks))
     rows = list(counter.available.values())
     return sorted(range(len(ranks)), key=lambda place: (ranks[place], -sum(row[place] for row in rows)))
 
 
-def _needs(
-    wants: Sequence[Want], counter: Counter
-) -> tuple[list[tuple[Sequence[Decimal], Decimal]], list[covering.Line]]:
-    """Return what each product is wanted in all (lines share its stock), and each line beside its stock."""
-    lines = [
-        covering.Line(number, product, quantity, counter.available[product])
-        for number, (product, quantity) in enumerate(wants)
-    ]
-    if len(counter.available) == len(wants):
-        return [(line.row, line.quantity) for line in lines], lines
+def _needs(wants: Sequence[Want], counter: Counter) -> list[tuple[Sequence[Decimal], Decimal]]:
+    """Return what each product is wanted in all, beside what there is: lines of one product share it."""
+    available = counter.available
+    if len(available) == len(wants):
+        return [(available[want.product_id], want.quantity) for want in wants]
     total: dict[ProductId, Decimal] = {}
     for product, quantity in wants:
         total[product] = total.get(product, Decimal(0)) + quantity
-    return [(counter.available[product], quantity) for product, quantity in total.items()], lines
+    return [(available[product], quantity) for product, quantity in total.items()]
+
+
+def _lines(wants: Sequence[Want], counter: Counter) -> list[covering.Line]:
+    return [
+        covering.Line(number, product, quantity, counter.available[product])
+        for number, (product, quantity) in enumerate(wants)
+    ]
