@@ -6,6 +6,8 @@ from decimal import Decimal
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.runtime.startup import check_topics, partition_counts
+from streams.settings import Settings
 from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId, StoreId
 
 LevelKey = tuple[StoreId, ProductId, OutletId]
@@ -76,12 +78,12 @@ class Ledger:
     """Reads the outgoing topics from their beginning and counts what must be there once.
 
     `doubled` counts events whose id was seen before; `gaps` revisions of a sale or a level that do not follow
-    the one before.
+    the one before; `records` is all that was read.
     """
 
     TOPICS = ("sales", "fulfillments", "stock.movements", "dead.letters")
 
-    def __init__(self, bootstrap: str, prefix: str = "") -> None:
+    def __init__(self, settings: Settings) -> None:
         self.sales: dict[SaleId, SeenSale] = {}
         self.orders: Counter[tuple[StoreId, OrderId]] = Counter()
         self.levels: defaultdict[LevelKey, Level] = defaultdict(Level)
@@ -90,14 +92,16 @@ class Ledger:
         self.dead_letters = 0
         self.doubled = 0
         self.gaps = 0
+        self.records = 0
         self._seen: set[str] = set()
-        self._prefix = prefix
+        self._settings = settings
+        self._prefix = settings.worker.prefix
         self._sale = msgspec.json.Decoder(SeenSale)
         self._moves = msgspec.json.Decoder(SeenMoves)
         self._event = msgspec.json.Decoder(SeenEvent)
         self._letter = msgspec.json.Decoder(SeenLetter)
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
+            **settings.kafka.client_options(),
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -106,15 +110,10 @@ class Ledger:
 
     async def start(self) -> None:
         """Begin at the start of every topic's partitions; the topics must exist."""
+        names = [self._prefix + topic for topic in self.TOPICS]
+        count = check_topics(await partition_counts(names, self._settings.kafka))
         await self._consumer.start()
-        partitions = [
-            TopicPartition(self._prefix + topic, partition)
-            for topic in self.TOPICS
-            for partition in sorted(self._consumer.partitions_for_topic(self._prefix + topic) or ())
-        ]
-        if not partitions:
-            missing = sorted(self._prefix + topic for topic in self.TOPICS)
-            raise LookupError(f"none of the topics {missing} exist: run `tillstream topics create`")
+        partitions = [TopicPartition(name, partition) for name in names for partition in range(count)]
         self._consumer.assign(partitions)
         await self._consumer.seek_to_beginning(*partitions)
 
@@ -129,6 +128,7 @@ class Ledger:
             for record in records:
                 take(record.value)
             count += len(records)
+        self.records += count
         return count
 
     async def read_to_end(self) -> None:

@@ -58,12 +58,13 @@ def changelog_topic_names(
 class TableView(Generic[T]):
     """One partition of a table as a unit of work sees it: its own changes first, then what is committed."""
 
-    __slots__ = ("_changed", "_new", "_rows", "_spec", "_values")
+    __slots__ = ("_changed", "_encoded", "_new", "_rows", "_spec", "_values")
 
     def __init__(self, spec: TableSpec[T], rows: Rows) -> None:
         self._spec = spec
         self._rows = rows
         self._values: dict[bytes, T | None] = {}  # read or written in this unit, decoded once
+        self._encoded: dict[bytes, bytes] = {}  # of changes whose bytes the caller had already
         self._changed: dict[bytes, None] = {}  # in the order of the first change
         self._new: SortedList | None = None  # changed keys that have no row yet; made at the first scan
 
@@ -76,11 +77,18 @@ class TableView(Generic[T]):
         value = values[key] = None if row is None else self._spec.decode(row)
         return value
 
-    def put(self, key: bytes, value: T | bytes | None) -> None:
-        """Set the value at `key` (a struct, or its bytes), or with None remove it."""
+    def put(self, key: bytes, value: T | bytes | None, encoded: bytes | None = None) -> None:
+        """Set the value at `key` (a struct, or its bytes), or with None remove it.
+
+        `encoded` is the struct's bytes, where they are known: the row is then not encoded again.
+        """
         if isinstance(value, bytes):
             value = self._spec.decode(value)
         self._values[key] = value
+        if encoded is not None:
+            self._encoded[key] = encoded
+        elif self._encoded:
+            self._encoded.pop(key, None)
         if key not in self._changed:
             self._changed[key] = None
             if self._new is not None and key not in self._rows.data:
@@ -99,11 +107,11 @@ class TableView(Generic[T]):
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the unit changed, encoded; a change to what is there already is none."""
-        rows, values, encode = self._rows.data, self._values, self._spec.encode
+        rows, values, known, encode = self._rows.data, self._values, self._encoded, self._spec.encode
         changes: list[tuple[bytes, bytes | None]] = []
         for key in self._changed:
             value = values[key]
-            encoded = None if value is None else encode(value)
+            encoded = None if value is None else known.get(key) or encode(value)
             if encoded != rows.get(key):
                 changes.append((key, encoded))
         return changes

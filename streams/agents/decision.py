@@ -1,0 +1,151 @@
+"""One decision within a unit of work: made whole and carried out, or refused with a dead letter."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from streams.agents import letters
+from streams.agents.effects import carry_out
+from streams.domain import backlog, waiting
+from streams.domain.books import Books, Changes, Moment
+from streams.domain.outcomes import Outcome
+from streams.runtime.unit import KafkaUnit
+from topics.dead_letters import DeadLetter
+from topics.errors import ContractError
+from topics.event import Source
+from topics.ids import StoreId
+
+log = logging.getLogger(__name__)
+
+REFUSED = "refused"
+"""Counted like an outcome: dead letters."""
+
+
+class UnitReader:
+    """The tables, as the unit in hand has left them."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: KafkaUnit) -> None:
+        self._unit = unit
+
+    def get(self, table: str, key: bytes) -> Any:
+        return self._unit.table(table).get(key)
+
+    def scan(self, table: str, prefix: bytes) -> Iterator[tuple[bytes, Any]]:
+        return self._unit.table(table).scan(prefix)
+
+
+class Desk:
+    """Decides messages within one unit; `unfinished` collects the stores that have more to do.
+
+    What is wrong with one message never touches another: a broken contract makes a dead letter, and so does
+    a fault in our own rules, with its traceback.
+    """
+
+    def __init__(self, unit: KafkaUnit, outcomes: Counter[str], unfinished: dict[StoreId, None]) -> None:
+        self.unit = unit
+        self._reader = UnitReader(unit)
+        self._outcomes = outcomes
+        self._unfinished = unfinished
+
+    def decide(
+        self,
+        store_id: StoreId,
+        moment: Moment,
+        decide: Callable[[Books, Any], Outcome],
+        message: Any,
+        value: bytes,
+        part: int | None = None,
+        *,
+        needs_link: bool = True,
+    ) -> None:
+        """Decide a message of a store, or hold it until the store's link has come (`needs_link`).
+
+        `value` is its record's, for the letter if it comes to one.
+        """
+        books = Books(store_id, self._reader, moment)
+        try:
+            if needs_link and waiting.must_wait(books):
+                outcome = waiting.hold(books, message)
+            else:
+                outcome = decide(books, message)
+            carry_out(books.changes, self.unit)
+        except ContractError as error:
+            error.part = part
+            self.refuse(error, moment.source, value, moment.received_at, store_id)
+        except Exception as fault:
+            self._failed(fault, moment, value, store_id, getattr(message, "order_id", None), part)
+        else:
+            self._outcomes[outcome] += 1
+            if backlog.unfinished(books):
+                self._unfinished[store_id] = None
+
+    def step(self, store_id: StoreId, source: Source) -> bool:
+        """Do the next thing that a store has left to do; False when nothing is left."""
+        moment = Moment(source, self.unit.now, self.unit.now)
+        books = Books(store_id, self._reader, moment)
+        try:
+            outcome = backlog.step(books)
+            carry_out(books.changes, self.unit)
+        except Exception as fault:
+            books = Books(store_id, self._reader, moment)
+            held = backlog.skip(books)
+            carry_out(books.changes, self.unit)
+            if held is not None:
+                source = Source(topic=held.topic, partition=held.partition, offset=held.offset)
+                moment = Moment(source, held.received_at, self.unit.now)
+                self._failed(fault, moment, bytes(held.body), store_id)
+            else:
+                self._failed(fault, moment, b"", store_id)
+        else:
+            if outcome is not None:
+                self._outcomes[outcome] += 1
+        return backlog.unfinished(books)
+
+    def refuse(
+        self,
+        error: ContractError,
+        source: Source,
+        value: bytes,
+        received_at: datetime,
+        store_id: StoreId | None,
+    ) -> None:
+        """Send a record that breaks its contract to the dead letters."""
+        self._send(letters.refused(error, source, value, received_at, self.unit.now, store_id))
+
+    def _failed(
+        self,
+        fault: Exception,
+        moment: Moment,
+        value: bytes,
+        store_id: StoreId,
+        order_id: Any = None,
+        part: int | None = None,
+    ) -> None:
+        if isinstance(fault, ContractError):
+            self.refuse(fault, moment.source, value, moment.received_at, store_id)
+            return
+        self._send(
+            letters.failed(
+                fault,
+                moment.source,
+                value,
+                moment.received_at,
+                self.unit.now,
+                store_id,
+                order_id=order_id,
+                part=part,
+            )
+        )
+
+    def _send(self, letter: DeadLetter) -> None:
+        # Neither the detail nor a fault's own message goes to the log: either may quote a customer.
+        source = letter.source
+        log.warning(
+            "dead letter (%s): %s/%s@%s", letter.reason, source.topic, source.partition, source.offset
+        )
+        self._outcomes[REFUSED] += 1
+        carry_out(Changes({}, [letter]), self.unit)

@@ -1,0 +1,68 @@
+"""Carries out what the domain decided: events to their topics, rows to their tables, in one unit of work."""
+
+from collections.abc import Callable
+from typing import Any
+
+from streams.domain.books import Changes
+from streams.runtime.unit import MAX_VALUE_BYTES, KafkaUnit
+from topics import codec
+from topics.customers import Customer
+from topics.dead_letters import DeadLetter
+from topics.errors import ContractError
+from topics.event import Event
+from topics.exceptions import ExceptionChanged
+from topics.fulfillments import Fulfillment
+from topics.keys import customer_key, online_stock_key, store_key
+from topics.movements import StockMoved
+from topics.online_stock import OnlineStock
+from topics.sales import Sale
+
+
+def _by_store(event: Event) -> bytes:
+    return store_key(event.store_id)
+
+
+def _by_customer(event: Customer) -> bytes:
+    return customer_key(event.store_id, event.customer_id)
+
+
+def _by_sku(event: OnlineStock) -> bytes:
+    return online_stock_key(event.store_id, event.sku)
+
+
+def _by_store_if_known(letter: DeadLetter) -> bytes:
+    return (letter.store_id or "").encode()
+
+
+ROUTES: dict[type[Event] | type[DeadLetter], tuple[str, Callable[[Any], bytes]]] = {
+    Sale: ("sales", _by_store),
+    Fulfillment: ("fulfillments", _by_store),
+    StockMoved: ("stock.movements", _by_store),
+    Customer: ("customers", _by_customer),
+    OnlineStock: ("ecom.stock", _by_sku),
+    ExceptionChanged: ("exceptions", _by_store),
+    DeadLetter: ("dead.letters", _by_store_if_known),
+}
+"""Where each kind of event goes, and under which key."""
+
+
+def carry_out(changes: Changes, unit: KafkaUnit) -> None:
+    """Write a decision to the unit, whole: nothing is written before all of it is known to fit.
+
+    Raises ContractError `event_too_large` when an event does not fit a record.
+    """
+    encoded: dict[int, bytes] = {}
+    for event in changes.events:
+        value = encoded[id(event)] = codec.encode(event)
+        if len(value) > MAX_VALUE_BYTES:
+            raise ContractError(
+                "event_too_large",
+                f"the {type(event).__name__} event does not fit a record of {MAX_VALUE_BYTES} bytes",
+                value=f"{len(value)} bytes",
+            )
+    for event in changes.events:
+        topic, key = ROUTES[type(event)]
+        unit.emit(topic, key(event), encoded[id(event)], codec.headers(event))
+    for (table, name), row in changes.puts.items():
+        # A sale's row is its event: encoded once for both.
+        unit.table(table).put(name, row, encoded.get(id(row)))
