@@ -409,3 +409,8 @@ def test_no_e_mail_in_four_spellings(email: Any) -> None:
 )
 def test_the_order_says_which_of_ours_it_echoes(changes: Any) -> None:
     assert decoded(order(**changes)).external_order_id == "sale-7"
+
+
+def test_a_transaction_id_may_be_of_any_length() -> None:
+    assert decoded(order(externalTransactionId=10**400)).transaction_id == str(10**400)
+    assert decoded(order(externalTransactionId="t" * 900)).transaction_id == "t" * 900

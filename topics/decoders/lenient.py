@@ -29,7 +29,7 @@ Mark = str | bool | int | None
 """Set or not, whatever it holds: `deleted_at`."""
 
 MAX_WHOLE = 2**63 - 1
-_LONGEST_ID = 400  # digits written out at most; the limits of ids are below it
+_MOST_DIGITS = 4300  # that Python makes text of; the limits of ids are far below
 
 _BROKEN = re.compile(r"[\x00\ud800-\udfff]")
 _TRUE = frozenset({"true", "yes", "on", "1", "y", "t"})
@@ -56,7 +56,7 @@ def _plain(number: int | Decimal, path: str) -> str:
         return str(number)
     if not number.is_finite():
         raise ContractError("bad_number", "not a finite number", field=path, value=shown(str(number)))
-    if abs(number.adjusted()) > _LONGEST_ID or len(number.as_tuple().digits) > _LONGEST_ID:
+    if abs(number.adjusted()) >= _MOST_DIGITS or len(number.as_tuple().digits) > _MOST_DIGITS:
         raise ContractError("too_long", "too many digits", field=path, value=shown(number))
     return format(number.to_integral_value() if number == number.to_integral_value() else number, "f")
 
