@@ -60,6 +60,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         super().__post_init__()
         # Where the last hand-out of each partition ended, or where it was told to begin.
         self._handed: dict[TopicPartition, int] = {}
+        # The assignment that positions are of. A batch gets its epoch where it is taken, in this thread: a
+        # poll may begin before a rebalance and end after it.
+        self._epoch = -1
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         runtime = self.app.runtime
@@ -85,12 +88,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             rebalance_timeout_ms=int(worker.rebalance_timeout_s * 1000),
         )
 
-    async def begin(self, positions: Mapping[TP, int]) -> None:
+    async def begin(self, positions: Mapping[TP, int], epoch: int) -> None:
         """Let partitions in, each at its position."""
-        await self.call_thread(self._begin, positions)
+        await self.call_thread(self._begin, positions, epoch)
 
-    async def _begin(self, positions: Mapping[TP, int]) -> None:
+    async def _begin(self, positions: Mapping[TP, int], epoch: int) -> None:
         consumer = self._ensure_consumer()
+        self._epoch = epoch
         tps = [TopicPartition(*tp) for tp in positions]
         for tp, offset in zip(tps, positions.values(), strict=True):
             consumer.seek(tp, offset)
@@ -122,12 +126,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         ends = await consumer.end_offsets(wanted)
         return {tp: LogRange(starts[asked], ends[asked]) for tp, asked in zip(tps, wanted, strict=True)}
 
-    async def take(self, active: set[TP], epoch: int, timeout_s: float) -> list[Batch]:
+    async def take(self, active: set[TP], timeout_s: float) -> list[Batch]:
         """Batches of `active` partitions, at least one unless the timeout passes first."""
-        batches: list[Batch] = await self.call_thread(self._take, active, epoch, timeout_s)
+        batches: list[Batch] = await self.call_thread(self._take, active, timeout_s)
         return batches
 
-    async def _take(self, active: set[TP], epoch: int, timeout_s: float) -> list[Batch]:
+    async def _take(self, active: set[TP], timeout_s: float) -> list[Batch]:
         consumer = self._ensure_consumer()
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:
@@ -149,14 +153,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         for tp, records in fetched.items():
             begin = self._handed[tp]
             after = self._handed[tp] = assignment.state_value(tp).position
-            batches.append(Batch(tp.topic, tp.partition, records, after, begin, epoch))
+            batches.append(Batch(tp.topic, tp.partition, records, after, begin, self._epoch))
         for tp in active:
             # Control records, aborted and compacted ones move the position without a record to show.
             if tp not in fetched and (state := assignment.state_value(tp)) is not None:
                 begin = self._handed.get(tp, state.position)
                 if state.position > begin:
                     self._handed[tp] = state.position
-                    batches.append(Batch(tp.topic, tp.partition, (), state.position, begin, epoch))
+                    batches.append(Batch(tp.topic, tp.partition, (), state.position, begin, self._epoch))
         return batches
 
     async def _not_on_log(self, error: OffsetOutOfRangeError) -> PositionError:
@@ -205,6 +209,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return {tp: found.end for tp, found in (await self._ranges(list(partitions))).items()}
 
 
+class _NoReadOffsets(dict[TP, int]):
+    """Remembers nothing: Faust drops messages below what it read last, which after a rebalance is wrong.
+
+    The lanes check the order.
+    """
+
+    def __getitem__(self, tp: TP) -> Any:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int) -> None:
+        pass
+
+
 class BatchConsumer(driver.Consumer):
     """Faust's consumer, one message per batch."""
 
@@ -215,6 +232,7 @@ class BatchConsumer(driver.Consumer):
         super().__post_init__()
         self._epoch = 0
         self._held: set[TP] = set()
+        self._read_offset = _NoReadOffsets()
 
     @property
     def epoch(self) -> int:
@@ -231,9 +249,8 @@ class BatchConsumer(driver.Consumer):
 
     async def begin(self, positions: Mapping[TP, int]) -> None:
         """Let source partitions in, each at an explicit position; the flow is still stopped."""
-        await self._thread.begin(positions)
-        for tp, offset in positions.items():
-            self._read_offset[tp] = offset
+        await self._thread.begin(positions, self._epoch)
+        for tp in positions:
             self._committed_offset[tp] = None
             self._acked.pop(tp, None)
             self._acked_index.pop(tp, None)
@@ -247,11 +264,14 @@ class BatchConsumer(driver.Consumer):
         """One message per batch: its value is the batch, its offset that of the batch's end."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        epoch = self._epoch
-        batches = await self._thread.take(self._get_active_partitions() - self._held, epoch, timeout)
+        batches = await self._thread.take(self._get_active_partitions() - self._held, timeout)
+        if batches and not self.flow_active:
+            # Stale, or of the new assignment and let in just before the flow is on: then they must not be
+            # lost.
+            await self.wait(self.can_resume_flow)
         generation = self.app.consumer_generation_id
         for batch in batches:
-            if self.should_stop or not self.flow_active or epoch != self._epoch:
+            if self.should_stop or batch.epoch != self._epoch:
                 return  # a rebalance or the end; every rebalance ends in explicit positions
             tp = TP(batch.topic, batch.partition)
             yield (

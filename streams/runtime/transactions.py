@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from aiokafka.structs import TopicPartition
 
 from streams.runtime.errors import FencedError, UnitError, WorkerError
@@ -22,11 +22,14 @@ MAX_BATCH_BYTES = 1 << 20
 MAX_REQUEST_BYTES = 16 << 20
 # Also what a retry waits when the broker still writes the last transaction's markers: short, it is a matter
 # of milliseconds.
-RETRY_BACKOFF_MS = 5
+QUICK_RETRY_S = 0.005
+# What takes longer than this is no marker but a broker that is away: then ask it ten times a second.
+QUICK_FOR_S = 0.5
+PATIENT_RETRY_S = 0.1
 ABORT_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 2.0
 
-_FENCED = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping)
+_FENCED = (ProducerFenced, InvalidProducerEpoch)
 
 
 class Transactor:
@@ -56,7 +59,7 @@ class Transactor:
             linger_ms=0,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
-            retry_backoff_ms=RETRY_BACKOFF_MS,
+            retry_backoff_ms=int(PATIENT_RETRY_S * 1000),
         )
 
     async def start(self) -> None:
@@ -80,6 +83,8 @@ class Transactor:
         if not unit.batches and not offsets:
             return
         producer = self._producer
+        self._retry_each(QUICK_RETRY_S)
+        patience = asyncio.get_running_loop().call_later(QUICK_FOR_S, self._retry_each, PATIENT_RETRY_S)
         try:
             await producer.begin_transaction()
             await self._write(unit, offsets)
@@ -87,6 +92,11 @@ class Transactor:
         except Exception as error:
             await self._abort()
             raise self._failure(error, offsets) from error
+        finally:
+            patience.cancel()
+
+    def _retry_each(self, seconds: float) -> None:
+        self._producer._sender._retry_backoff = seconds
 
     async def _write(self, unit: Sealed, offsets: Offsets) -> None:
         producer, partition = self._producer, self.partition

@@ -14,20 +14,21 @@ from dataclasses import replace
 from typing import Any
 
 import uvloop
+from aiokafka.errors import KafkaError
 
 from streams.runtime.app import WorkerApp, batch_topic, build_app
 from streams.runtime.batch import Batch
+from streams.runtime.client_log import ClientLog
 from streams.runtime.errors import ExitCode, WorkerError
 from streams.runtime.health import State, WorkerHealth
 from streams.runtime.history import HistoryRuntime, Hook, Positions, Write
 from streams.runtime.lanes import Handler
 from streams.runtime.parent import exit_with_parent
-from streams.runtime.retries import RetryCounter
 from streams.runtime.runtime import Runtime
 from streams.runtime.startup import check_topics, partition_counts
 from streams.runtime.stock import Continue, OnStart, StockRuntime
 from streams.runtime.tables import TableSpec
-from streams.settings import Settings, require_kafka
+from streams.settings import Settings, SettingsError, require_kafka
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ SAMPLE_S = 1.0
 # Units make many short-lived objects and next to no cycles; the default thresholds cost about a tenth of
 # the CPU.
 GC_THRESHOLDS = (50_000, 20, 50)
+# Of the grace at a stop, what units in flight may take; the rest is for connections.
+LANES_SHARE = 0.7
 
 AsyncHook = Callable[[], Coroutine[Any, Any, None]]
 
@@ -65,8 +68,9 @@ class Worker:
         """Awaited after it stopped."""
         self._topics: list[str] = list(outputs)
         self._failure: BaseException | None = None
-        self._ended: asyncio.Event | None = None
+        self._ended = asyncio.Event()
         self._stopping = False
+        self._clean = False
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -100,15 +104,12 @@ class Worker:
         if self._failure is None:
             self._failure = error
             self.health.enter(State.DEAD, str(error))
-            # No more commits from here on: the lanes are left as they are, and the process ends.
-            if self._ended is not None:
-                self._ended.set()
+            self._ended.set()
 
     def stop(self) -> None:
         """Ask the worker to end; units in flight are finished."""
         self._stopping = True
-        if self._ended is not None:
-            self._ended.set()
+        self._ended.set()
 
     def run(self, *, with_parent: bool = False) -> int:
         """Run until SIGTERM, SIGINT or a failure; returns the exit code, or ends the process with it.
@@ -117,60 +118,62 @@ class Worker:
         """
         if with_parent:
             exit_with_parent()
+
+        async def live() -> ExitCode:
+            code = await self.main()
+            if not self._clean:
+                _end_process(code)  # threads or connections are left that nothing waits for
+            return code
+
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            code = runner.run(self.main())
-        return int(code)
+            return int(runner.run(live()))
 
     async def main(self) -> ExitCode:
-        """The worker's life, within a running loop."""
-        self._ended = asyncio.Event()
-        retries = RetryCounter(self._retried)
-        retries.install()
+        """The worker's life, within a running loop; `run` is this with its own loop and a hard end.
+
+        After a failure, or a stop that took too long, it returns with tasks left running.
+        """
+        client_log = ClientLog(self._retried)
+        client_log.install()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        self._tasks = [
+            asyncio.create_task(self._live(), name="app"),
+            asyncio.create_task(self._sample(), name="sample"),
+        ]
         try:
-            await self._live()
-        except Exception as error:
-            self.fail(error)
+            await self._ended.wait()
         finally:
-            retries.remove()
+            client_log.remove()
+            # From here on a second signal ends the process at once.
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
         if self._failure is not None:
-            self._die(self._failure)
+            return self._die(self._failure)
         return await self._leave()
 
     async def _live(self) -> None:
-        require_kafka(self.settings)
-        check_topics(await partition_counts(self._needed_topics(), self.settings.kafka))
-        for hook in self.on_starting:
-            await hook()
-        gc.set_threshold(*GC_THRESHOLDS)
-        running = asyncio.create_task(self._run_app(), name="app")
-        sampling = asyncio.create_task(self._sample(), name="sample")
-        assert self._ended is not None
-        self._tasks = [running, sampling]
-        await self._ended.wait()
-
-    def _needed_topics(self) -> list[str]:
-        changelogs = [table.changelog_topic_name for table in self.app.tables.values()]
-        return [*self._topics, *changelogs]
-
-    async def _run_app(self) -> None:
         try:
+            require_kafka(self.settings)
+            check_topics(await partition_counts(self._needed_topics(), self.settings.kafka))
+            for hook in self.on_starting:
+                await hook()
+            gc.set_threshold(*GC_THRESHOLDS)
             await self.app.start()
-            # What is there now (modules, tables) lives as long as the process: no need to look through it
-            # again.
+            # Modules and restored tables live as long as the process: no need to look through them again.
             gc.freeze()
             await self.app.wait_until_stopped()
         except Exception as error:
             self.fail(error)
-            return
-        if not self._stopping:
-            self.fail(
-                self.app.crash_reason or WorkerError("Faust stopped without being asked; see the log above.")
-            )
+        else:
+            if not self._stopping:
+                reason = self.app.crash_reason
+                self.fail(reason or WorkerError("Faust stopped without being asked; see the log above."))
+
+    def _needed_topics(self) -> list[str]:
+        changelogs = [table.changelog_topic_name for table in self.app.tables.values()]
+        return [*self._topics, *changelogs]
 
     async def _sample(self) -> None:
         """Once a second, note how far the lanes are behind."""
@@ -178,7 +181,11 @@ class Worker:
             await asyncio.sleep(SAMPLE_S)
             if self.health.state is not State.RUNNING:
                 continue
-            standing = await self.app.consumer._thread.standing()
+            try:
+                standing = await self.app.consumer._thread.standing()
+            except KafkaError as error:
+                log.info("sampling the lag: %r", error)
+                continue
             for tp, found in standing.items():
                 lane = self.health.lanes.get(tp.partition)
                 if lane is not None and found.end is not None:
@@ -188,16 +195,16 @@ class Worker:
     async def _leave(self) -> ExitCode:
         """Finish the units in flight, then stop everything else, within the grace."""
         self.health.enter(State.STOPPING)
-        deadline = time.monotonic() + self.settings.worker.shutdown_grace_s
+        grace_s = self.settings.worker.shutdown_grace_s
         log.info("stopping: units in flight are finished first")
+        began = time.monotonic()
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline - time.monotonic()):
-                await self.runtime.lanes.settle(self.settings.worker.shutdown_grace_s)
-        except (TimeoutError, WorkerError) as error:
-            log.error("a unit in flight did not end in time (%r); whoever starts next fences it", error)
-            self._end_now(ExitCode.INTERRUPTED)
+            await self.runtime.lanes.settle(grace_s * LANES_SHARE)
+        except WorkerError as error:
+            log.error("a unit in flight did not end in time: whoever starts next fences it (%s)", error)
+            return ExitCode.INTERRUPTED
         try:
-            async with asyncio.timeout(max(0.5, deadline - time.monotonic())):
+            async with asyncio.timeout(grace_s - (time.monotonic() - began)):
                 for task in self._tasks:
                     task.cancel()
                 await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -207,26 +214,29 @@ class Worker:
                     await hook()
         except TimeoutError:
             # aiokafka's threads may hang after broker outages. All units are committed, so nothing is lost.
-            log.warning("stopping took longer than %.0f s: ending now", self.settings.worker.shutdown_grace_s)
-            self._end_now(ExitCode.OK)
+            log.warning("stopping took longer than %.0f s: ending now", grace_s)
+            return ExitCode.OK
+        self._clean = True
         self.health.enter(State.STOPPED)
         log.info("stopped")
         return ExitCode.OK
 
-    def _die(self, error: BaseException) -> None:
-        code = error.exit_code if isinstance(error, WorkerError) else ExitCode.CRASHED
-        known = isinstance(error, (WorkerError, ValueError))
-        log.critical("%s worker ends: %s", self.runtime.kind, error, exc_info=None if known else error)
-        self._end_now(code)
-
-    def _end_now(self, code: ExitCode) -> None:
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    def _die(self, error: BaseException) -> ExitCode:
+        expected = isinstance(error, (WorkerError, SettingsError))
+        log.critical("%s worker ends: %s", self.runtime.kind, error, exc_info=None if expected else error)
+        if isinstance(error, SettingsError):
+            return ExitCode.MISCONFIGURED
+        return error.exit_code if isinstance(error, WorkerError) else ExitCode.CRASHED
 
     def _retried(self) -> None:
         self.health.transaction_retries += 1
+
+
+def _end_process(code: ExitCode) -> None:
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def build_stock_worker(
