@@ -70,13 +70,12 @@ _STATIC: dict[type[Message], tuple[Header, Header, Header]] = {
 _SUBJECT: dict[type[Message], str] = {
     Sale: "sale_id",
     Fulfillment: "fulfillment_id",
-    StockMoved: "cause",
     Customer: "customer_id",
     OnlineStock: "sku",
     ExceptionChanged: "exception_id",
     DeadLetter: "dead_letter_id",
 }
-"""The field that an event is about, within its store."""
+"""The field that names what an event is about, within its store."""
 
 MAX_SUBJECT = 255
 _sources: dict[str, bytes] = {}
@@ -90,12 +89,17 @@ def headers(event: Message) -> Sequence[Header]:
         event_id, store_id, time = event.dead_letter_id, event.store_id or "", event.record_time
     else:
         event_id, store_id, time = event.event_id, event.store_id, event.event_time
+    if isinstance(event, StockMoved):
+        source = event.source
+        subject = event.sale_id or f"{source.topic}/{source.partition}/{source.offset}"
+    else:
+        subject = getattr(event, _SUBJECT[kind])
     return [
         *_STATIC[kind],
         ("ce_id", event_id.encode()),
         ("ce_source", _sources.get(store_id) or _source(store_id)),
         ("ce_time", _time(time)),
-        ("ce_subject", getattr(event, _SUBJECT[kind])[:MAX_SUBJECT].encode()),
+        ("ce_subject", subject[:MAX_SUBJECT].encode()),
     ]
 
 

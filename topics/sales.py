@@ -127,9 +127,9 @@ class Sale(Event, frozen=True, kw_only=True, gc=False):
 
     Revisions of a sale are 1, 2, 3 … without gaps. `total` is what the customer owes in all, in `currency`:
     eCom's total plus what gift card, store credit and loyalty paid. `order_version` is the eCom snapshot it
-    was decided from, in milliseconds since the epoch: an older snapshot changes nothing. `order_checksum` tells
-    a snapshot that came twice from another one of the same version. `pinned_outlet_id` is the outlet that the
-    customer was promised, if any (DOMAIN 3).
+    was decided from, in milliseconds since the epoch: an older snapshot changes nothing. `order_checksum`
+    tells a snapshot that came twice from another one of the same version. `pinned_outlet_id` is the outlet
+    that the customer was promised, if any (DOMAIN 3).
     """
 
     sale_id: SaleId

@@ -12,7 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.payloads import RECEIVED, fixture, order, raw
-from topics.decoders import decode_inventory, decode_link, decode_orders, decode_product, decode_profile, wire
+from topics.decoders import (
+    decode_inventory,
+    decode_link,
+    decode_orders,
+    decode_product,
+    decode_profile,
+    inventory,
+    products,
+    profiles,
+    record,
+    wire,
+)
 from topics.decoders import orders as order_decoder
 from topics.errors import REASONS, ContractError
 
@@ -134,6 +145,9 @@ def answer(decode: Callable[[bytes | None], Any], value: bytes) -> Any:
         if isinstance(refusal, ContractError):
             assert refusal.reason in REASONS
             assert 0 < len(refusal.detail) < 400
+            for text in (refusal.detail, refusal.order_id or ""):
+                assert "\0" not in text
+                text.encode()
     for number in numbers(message):
         assert math.isfinite(number)
         assert abs(number) < 10**12
@@ -199,6 +213,31 @@ def test_the_quick_and_the_lenient_way_read_an_order_alike(value: bytes) -> None
     quick = answer(_orders, value)
     slow = answer(lenient, value)
     assert comparable(quick) == comparable(slow if isinstance(slow, ContractError) else [slow])
+
+
+POS = {
+    "pos.inventory": (inventory.LEVEL, inventory._build),
+    "pos.products": (products.PRODUCT, products._build),
+    "pos.customers": (profiles.PROFILE, profiles._build),
+}
+
+
+@pytest.mark.parametrize("topic", POS)
+def test_the_quick_and_the_lenient_way_read_a_record_of_the_point_of_sale_alike(topic: str) -> None:
+    decode, payload = TOPICS[topic]
+    shape, build = POS[topic]
+
+    def lenient(value: bytes | None) -> Any:
+        tree, path = record.unwrapped(wire.parse(wire.body(value)))
+        record.refuse_webhook(tree)
+        return record.thorough(tree, path, shape, build)
+
+    @FUZZ
+    @given(nearly(payload.get("data", payload)))
+    def check(value: bytes) -> None:
+        assert comparable(answer(decode, value)) == comparable(answer(lenient, value))
+
+    check()
 
 
 def test_the_fixture_takes_the_quick_way() -> None:

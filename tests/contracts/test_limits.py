@@ -77,12 +77,17 @@ NOT_NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("text", NOT_NUMBERS)
-@pytest.mark.parametrize(("topic", "field"), NUMBERS)
+@pytest.mark.parametrize(
+    ("topic", "field", "text"),
+    [
+        (topic, field, text)
+        for topic, field in NUMBERS
+        for text in NOT_NUMBERS
+        if field != "version" or text not in ("1e12", "-1e12")  # a version may have 64 bits
+    ],
+)
 def test_no_number_of_any_topic_may_be_none(topic: str, field: str, text: str) -> None:
     decode, payload = TOPICS[topic]
-    if field == "version" and text in ("1e12", "-1e12"):
-        pytest.skip("a version may have 64 bits")
     with pytest.raises(ContractError) as caught:
         decode(raw(put(payload, field, text)))
     assert (caught.value.reason, caught.value.field) == ("bad_number", field)

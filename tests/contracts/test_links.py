@@ -147,5 +147,10 @@ def test_a_link_that_cannot_be_used_is_refused_by_its_field(changes: Any, reason
     assert (refusal.reason, refusal.field) == (reason, field)
 
 
+def test_a_key_of_a_map_is_named_bounded_and_mended() -> None:
+    refusal = refused(processors={"\0" + "p" * 900: "perhaps"})
+    assert refusal.field == "processors." + "p" * 40
+
+
 def test_an_unknown_word_is_answered_with_the_known_ones() -> None:
     assert "allow, restrict" in refused(oversell="sometimes").detail

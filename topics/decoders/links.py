@@ -11,6 +11,7 @@ from topics.links import Outlet, Processor, StoreLink
 from topics.numbers import ZERO, exact
 
 MAX_PRECISION = 4
+SHOWN_KEY = 40
 _WITHOUT_CENTS = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV"}
     | {"XAF", "XOF", "XPF"}
@@ -53,6 +54,10 @@ class _Document:
 
     def at(self, field: str) -> str:
         return f"{self.path}.{field}" if self.path else field
+
+    def at_key(self, field: str, key: str) -> str:
+        """Return the path of an entry of a map whose keys the sender chose: mended and bounded."""
+        return f"{self.at(field)}.{lenient.mend(key, '', [])[:SHOWN_KEY]}"
 
     def get(self, field: str, read: Callable[[Any, str, list[str]], Value]) -> Value:
         return read(self.tree.get(field), self.at(field), self.mended)
@@ -176,7 +181,7 @@ class _Document:
         outlet_of: dict[str, OutletId] = {}
         for key, value in found.items():
             name = record.identifier(lenient.mend(key, self.at(field), self.mended), self.at(field))
-            path = f"{self.at(field)}.{name}"
+            path = self.at_key(field, key)
             outlet = record.identifier(lenient.identity(value, path, self.mended), path)
             if name is not None and outlet is not None:
                 outlet_of[name] = OutletId(outlet)
@@ -189,7 +194,7 @@ class _Document:
         if found is None:
             return None
         if isinstance(found, dict):
-            entries = [(f"{path}.{name}", name, reversal) for name, reversal in found.items()]
+            entries = [(self.at_key("processors", name), name, reversal) for name, reversal in found.items()]
         elif isinstance(found, list):
             entries = [
                 (f"{path}[{place}]", entry.get("name"), entry)
