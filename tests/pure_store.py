@@ -135,10 +135,10 @@ class PureStore:
                     outlet[part.sku] = outlet.get(part.sku, 0) + int(allocation.quantity)
         return found
 
-    def online(self, sku: str) -> int | None:
+    def online(self, sku: str) -> Decimal | None:
         """Return the level that the online store was last told."""
         told = [event for event in self.of(OnlineStock) if event.sku == sku]
-        return int(told[-1].level) if told else None
+        return told[-1].level if told else None
 
     def level(self, product_id: str, outlet_id: str) -> tuple[int, int]:
         """Return (on hand, allocated)."""

@@ -20,15 +20,18 @@ def count(books: Books, level: InventoryLevel) -> Outcome:
             return Outcome.LATE if level.version < known.version else Outcome.UNCHANGED
     if level.repaired or stock.repaired:
         _note_repairs(books, level)
+    named: list[str] = []
     if level.sku and level.sku != stock.sku and not stock.named:
         # Until a product record comes, the latest embedded SKU is the product's name.
-        products.rename(books, shop, level.product_id, level.sku, active=stock.active)
+        named = products.rename(books, shop, level.product_id, level.sku, active=stock.active)
     moves = Moves(books, shop)
     changed = moves.count(level)
     moves.post("counted")
+    if named:
+        arrivals.serve(books, shop, named, "product_arrived")
     if moves.freed:
         arrivals.freed(books, shop, moves.freed)
-    return Outcome.DECIDED if changed else Outcome.UNCHANGED
+    return Outcome.DECIDED if changed or named else Outcome.UNCHANGED
 
 
 def _note_repairs(books: Books, level: InventoryLevel) -> None:

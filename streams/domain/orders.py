@@ -276,7 +276,7 @@ class _Snapshot:
             return "reinstated"
         elif sale.refunded != old.refunded:
             return "refunded_in_ecom"
-        elif sale.amount_paid > old.amount_paid or (sale.paid and not old.paid):
+        elif (sale.paid and not old.paid) or (sale.amount_paid > old.amount_paid and lines == old.lines):
             return "paid"
         if lines == old.lines and sale.customer != old.customer:
             return "customer_changed"

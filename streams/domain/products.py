@@ -29,7 +29,10 @@ def name(books: Books, product: Product) -> Outcome:
         change(books, product.product_id, named=True, version=version, repaired=repaired is not None)
     if same:
         return Outcome.UNCHANGED
-    rename(books, shop, product.product_id, product.sku, active=product.active)
+    waiting = rename(books, shop, product.product_id, product.sku, active=product.active)
+    _publish(books, shop, product.product_id)
+    if waiting:
+        arrivals.serve(books, shop, waiting, "product_arrived")
     return Outcome.DECIDED
 
 
@@ -39,25 +42,25 @@ def change(books: Books, product_id: ProductId, **changes: object) -> Stock:
     return stock
 
 
-def rename(books: Books, shop: Shop, product_id: ProductId, sku: str, *, active: bool) -> None:
+def rename(books: Books, shop: Shop, product_id: ProductId, sku: str, *, active: bool) -> list[str]:
     """Give the product another SKU, or none (`sku` empty, or not active). No stock moves.
 
-    The old SKU is withdrawn online, unless another product has it; the new one is offered, unless another
-    product has it too: then neither is, until that ends. Sales that wait for either SKU are served.
+    The old SKU is withdrawn online, unless another product has it; under the new one the product may be
+    offered (`listed`), unless another product has it too: then neither is, until that ends. Returns the
+    queues of sales that wait for either SKU; publishing this product and serving them is the caller's.
     """
     stock = books.stock(product_id)
     old = stock.sku if stock.active else ""
     new = sku if active else ""
     change(books, product_id, sku=sku, active=active)
-    if old != new:
-        if old:
-            _leave(books, shop, product_id, old)
-        if new:
-            _enter(books, shop, product_id, new)
-    served = [queues.unnamed(each) for each in dict.fromkeys((old, new)) if each]
-    waiting_for = [queue for queue in served if queues.first(books, queue) is not None]
-    if waiting_for:
-        arrivals.serve(books, shop, waiting_for, "product_arrived")
+    if old == new:
+        return []
+    if old:
+        _leave(books, shop, product_id, old)
+    if new:
+        _enter(books, product_id, new)
+    queue_names = [queues.unnamed(each) for each in (old, new) if each]
+    return [queue for queue in queue_names if queues.first(books, queue) is not None]
 
 
 def _leave(books: Books, shop: Shop, product_id: ProductId, sku: str) -> None:
@@ -68,26 +71,26 @@ def _leave(books: Books, shop: Shop, product_id: ProductId, sku: str) -> None:
         _withdraw(books, product_id, sku)
     change(books, product_id, listed=False)
     if len(others) == 1:
-        _list(books, shop, others[0])
+        change(books, others[0], listed=True)
+        _publish(books, shop, others[0])
     _note_ambiguity(books, sku, others)
 
 
-def _enter(books: Books, shop: Shop, product_id: ProductId, sku: str) -> None:
+def _enter(books: Books, product_id: ProductId, sku: str) -> None:
     others = books.products(sku)
     products = tuple(sorted({*others, product_id}))
     books.put(tables.SKUS, sku, SkuIndex(products))
     if len(products) == 1:
-        _list(books, shop, product_id)
-    elif len(others) == 1 and books.stock(others[0]).online is not None:
-        _withdraw(books, others[0], sku)
+        change(books, product_id, listed=True)
+    elif len(others) == 1:
+        if books.stock(others[0]).online is not None:
+            _withdraw(books, others[0], sku)
         change(books, others[0], listed=False)
     _note_ambiguity(books, sku, products)
 
 
-def _list(books: Books, shop: Shop, product_id: ProductId) -> None:
-    """Offer the product under its SKU: it is active and alone has it."""
-    stock = change(books, product_id, listed=True)
-    books.put(tables.STOCK, product_id, moves.publish(books, product_id, stock, shop))
+def _publish(books: Books, shop: Shop, product_id: ProductId) -> None:
+    books.put(tables.STOCK, product_id, moves.publish(books, product_id, books.stock(product_id), shop))
 
 
 def _withdraw(books: Books, product_id: ProductId, sku: str) -> None:
