@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,9 @@ BROKER_PORT = 19092
 CONTROLLER_PORT = 19093
 _START_TIMEOUT_S = 90.0
 _STOP_GRACE_S = 20.0
+_LISTENERS = re.compile(
+    r"^listeners=PLAINTEXT://\S+:(?P<broker>\d+),CONTROLLER://\S+:(?P<controller>\d+)$", re.M
+)
 _ATTEMPTS = 3  # a port can be taken between our look and Kafka's
 
 
@@ -63,6 +67,8 @@ class Kafka:
         saved = state.load(self._state_file)
         if saved is not None and saved.ports.keys() >= {"broker", "controller"}:
             return saved.ports
+        if self._config.exists() and (found := _LISTENERS.search(self._config.read_text())):
+            return {name: int(port) for name, port in found.groupdict().items()}
         return {"broker": self.options.broker_port, "controller": self.options.controller_port}
 
     @property
@@ -118,6 +124,8 @@ class Kafka:
 
     def _choose_ports(self) -> dict[str, int]:
         wanted = self.ports
+        if self._config.exists():  # a restart: clients have the address
+            return {name: ports.again(port) for name, port in wanted.items()}
         broker = ports.choose(wanted["broker"])
         return {"broker": broker, "controller": ports.choose(wanted["controller"], {broker})}
 
@@ -219,7 +227,7 @@ def _server_properties(data: Path, chosen: dict[str, int]) -> str:
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
         # After a kill the controller waits this long before it takes the same broker again.
-        "broker.session.timeout.ms": "3000",
+        "broker.session.timeout.ms": "2000",
         "broker.heartbeat.interval.ms": "500",
         "num.network.threads": "2",
         "num.io.threads": "4",

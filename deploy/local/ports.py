@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import errno
+import secrets
 import socket
+import time
 
 LOOPBACK = "127.0.0.1"
+
+# Below the ports that systems give to outgoing connections. A server on one of those loses it when it is
+# down for a moment: to any client, and first to its own clients, which try to reach it again and again.
+_POOL = range(20_000, 32_000)
+_TRIES = 200
+_PATIENCE_S = 3.0
 
 
 def is_free(port: int) -> bool:
@@ -34,17 +42,27 @@ def answers(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0 and probe.getsockname() != probe.getpeername()
 
 
-def choose(preferred: int, taken: set[int] | None = None) -> int:
-    """Return the preferred port if it is free and not in `taken`, else a free one that the system picks.
+def again(port: int) -> int:
+    """Return the port that a server had before, waiting a little for it to get free, or another free one.
 
-    0 as preference leaves the choice to the system.
+    A server that was just killed may hold its port for some moments longer.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while not is_free(port) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return choose(port)
+
+
+def choose(preferred: int, taken: set[int] | None = None) -> int:
+    """Return the preferred port if it is free and not in `taken`, else a free one picked at random.
+
+    0 as preference is none. Raises OSError when no free port is found.
     """
     taken = taken or set()
     if preferred and preferred not in taken and is_free(preferred):
         return preferred
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.bind((LOOPBACK, 0))
-            port: int = probe.getsockname()[1]
-        if port not in taken:
+    for _ in range(_TRIES):
+        port = secrets.choice(_POOL)
+        if port not in taken and is_free(port):
             return port
+    raise OSError(errno.EADDRINUSE, f"no free port found on {LOOPBACK} in {_TRIES} tries")

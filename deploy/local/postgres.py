@@ -71,6 +71,10 @@ class Postgres:
         saved = state.load(self._state_file)
         if saved is not None and "postgres" in saved.ports:
             return saved.ports
+        # The fourth line of the pid file, which Postgres keeps while it runs and leaves when it is killed.
+        pid_file = self.home / "postmaster.pid"
+        if pid_file.exists() and len(lines := pid_file.read_text().splitlines()) > 3 and lines[3].isdigit():
+            return {"postgres": int(lines[3])}
         return {"postgres": self.options.port}
 
     @property
@@ -100,7 +104,8 @@ class Postgres:
         self._initialise(programs, user, reporter)
         self._clear_leftovers()
         for attempt in range(1, _ATTEMPTS + 1):
-            port = ports.choose(self.ports["postgres"])
+            wanted = self.ports["postgres"]
+            port = ports.again(wanted) if self._state_file.exists() else ports.choose(wanted)
             server = process.spawn(
                 [str(programs / "postgres"), "-D", str(self.home), *_settings(port)],
                 mark=str(self.home),

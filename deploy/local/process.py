@@ -14,9 +14,11 @@ import psutil
 from deploy.local.account import Account
 from deploy.local.errors import StackError
 
-# Children of this process, so that a dead one is reaped, and none is collected while it still runs.
-_children: dict[int, subprocess.Popen[bytes]] = {}
+# Children of this process that have not been collected yet, and how the others ended.
+_children: set[int] = set()
+_exit_codes: dict[int, int] = {}
 
+_POLL_S = 0.02
 _START_TIME_SLACK_S = 2.0  # psutil derives start times from the boot time, which clock corrections move
 
 
@@ -35,14 +37,12 @@ class Server:
 
     def process(self) -> psutil.Process | None:
         """Return the process if it is still this server and not a zombie."""
-        reap(self.pid)
         try:
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started) > _START_TIME_SLACK_S:
+            if abs(process.create_time() - self.started) > _START_TIME_SLACK_S or _is_over(process):
                 return None
-            if process.status() == psutil.STATUS_ZOMBIE or not _matches(
-                process.cmdline(), self.program, self.mark
-            ):
+            # A process that is just ending has no arguments any more, but goes on holding its files.
+            if (command := process.cmdline()) and not _matches(command, self.program, self.mark):
                 return None
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return None
@@ -84,7 +84,9 @@ def spawn(
             )
         except OSError as error:
             raise StackError(f"cannot start {command[0]}: {error}") from error
-    _children[child.pid] = child
+    _children.add(child.pid)
+    _exit_codes.pop(child.pid, None)
+    child.returncode = 0  # it may well outlive us, and `reap` collects it: nothing for Popen to warn of
     try:
         started = psutil.Process(child.pid).create_time()
     except psutil.NoSuchProcess:
@@ -146,34 +148,64 @@ def kill(server: Server) -> None:
 
 def end_all(processes: Iterable[psutil.Process], *, grace_s: float) -> None:
     """Wait until these processes are gone, killing those that outstay the grace."""
-    _, left = psutil.wait_procs(list(processes), timeout=grace_s)
-    for process in left:
+    for process in wait_over(processes, grace_s):
         try:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(left, timeout=5.0)
+        wait_over([process], 5.0)
+
+
+def wait_over(processes: Iterable[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Wait for the end of these processes, at most so long, and return those that go on.
+
+    A zombie is over. Its parent may never collect it (a container's first process often does not), so
+    waiting for the pid itself to vanish can take for ever.
+    """
+    deadline = time.monotonic() + timeout_s
+    left = [process for process in processes if not _is_over(process)]
+    while left and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        left = [process for process in left if not _is_over(process)]
+    return left
 
 
 def gone(server: Server, timeout_s: float) -> bool:
     """Wait for a server's end, at most so long; tell whether it ended."""
-    deadline = time.monotonic() + timeout_s
-    while server.alive:
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    process = server.process()
+    return process is None or not wait_over([process], timeout_s)
 
 
 def reap(pid: int) -> int | None:
     """Collect a dead child of this process, if it is one, and return its exit code."""
-    child = _children.get(pid)
-    return child.poll() if child else None
+    if pid in _children:
+        try:
+            collected, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:  # somebody collects all children of this process
+            _children.discard(pid)
+        else:
+            if collected:
+                _children.discard(pid)
+                _exit_codes[pid] = os.waitstatus_to_exitcode(status)
+    return _exit_codes.get(pid)
 
 
 def clean_environment(*prefixes: str) -> dict[str, str]:
     """Return this process's environment without variables that would change how a server behaves."""
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+
+
+def _is_over(process: psutil.Process) -> bool:
+    reap(process.pid)
+    if process.pid in _children:
+        return False  # it may look like a zombie already, while the system still closes its files and ports
+    try:
+        # A zombie with threads left is one whose first thread ended before the others.
+        return not process.is_running() or (
+            process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        )
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _matches(command: Sequence[str] | None, program: str, mark: str) -> bool:

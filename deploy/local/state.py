@@ -28,7 +28,7 @@ def load(path: Path) -> ServerState | None:
     """Read a state file; None when it is missing or was only half written."""
     try:
         return _decoder.decode(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except msgspec.DecodeError:
         # A torn file says nothing: the server, if there is one, is found by its arguments instead.

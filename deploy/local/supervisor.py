@@ -14,6 +14,7 @@ import psutil
 
 from deploy.local import state
 from deploy.local.errors import StackError
+from deploy.local.process import wait_over
 from deploy.local.progress import Reporter
 from deploy.local.stack import Endpoints, Stack
 
@@ -93,11 +94,10 @@ def end_supervisor(data_dir: Path) -> bool:
         if abs(process.create_time() - saved.started) > _START_TIME_SLACK_S:
             return False  # another process has its pid by now
         process.terminate()
-        process.wait(_END_TIMEOUT_S)
     except psutil.NoSuchProcess:
         return False
-    except psutil.TimeoutExpired:
+    if wait_over([process], _END_TIMEOUT_S):
         raise StackError(
             f"the foreground `tillstream up` of {data_dir} (process {saved.pid}) does not end; end it by hand"
-        ) from None
+        )
     return True

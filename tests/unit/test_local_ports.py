@@ -45,3 +45,12 @@ def test_another_port_is_found_when_the_preferred_one_is_in_use(listener: socket
 def test_two_ports_of_one_choice_differ() -> None:
     first = ports.choose(0)
     assert ports.choose(first, {first}) != first
+
+
+def test_a_chosen_port_is_none_that_the_system_gives_to_outgoing_connections() -> None:
+    with (
+        socket.create_server((ports.LOOPBACK, 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        lowest = min(server.getsockname()[1], client.getsockname()[1])
+    assert ports.choose(0) < 32_768 <= lowest

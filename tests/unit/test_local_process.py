@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from deploy.local import process
@@ -99,3 +100,11 @@ def test_variables_that_would_change_a_server_are_kept_from_it(monkeypatch: pyte
     environment = process.clean_environment("PG")
     assert "PGHOST" not in environment
     assert environment["KEPT"] == "yes"
+
+
+def test_waiting_does_not_hang_on_a_zombie_that_nobody_collects() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    watched = psutil.Process(child.pid)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert process.wait_over([watched], timeout_s=30) == []
+    child.wait()
