@@ -39,3 +39,11 @@ def configure(level: Level = "info", log_format: LogFormat = "auto") -> None:
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def silence_clients() -> None:
+    """Hear nothing of the Kafka client: for commands that show themselves how things stand.
+
+    It logs each retry as an error: topics that were made a moment ago, a broker that is being restarted.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

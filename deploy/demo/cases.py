@@ -1,11 +1,14 @@
 """The published allocation cases, and other orders that a newcomer should see, with their right outcome."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
+from deploy.demo.orders import Published
 from deploy.demo.store import CASES_STORE
+from deploy.verify.ledger import SeenSale
+from topics.ids import OrderId
 
 Lines = tuple[tuple[str, int], ...]
 Outcome = tuple[tuple[str, str, int], ...]
@@ -124,7 +127,24 @@ def _payload(place: int, case: Case) -> dict[str, Any]:
     } | case.extra
 
 
-def payloads() -> Iterator[tuple[str, str, bytes]]:
-    """Yield (store, order id, JSON) of each case, in the order in which they must be decided."""
-    for place, case in enumerate(CASES, start=1):
-        yield CASES_STORE, case.order_id, orjson.dumps(_payload(place, case))
+def orders(store_id: str, chosen: Sequence[Case]) -> Iterator[Published]:
+    """Yield the cases' orders for a store, in the order in which they must be decided."""
+    for place, case in enumerate(chosen, start=1):
+        yield Published(store_id, case.order_id, orjson.dumps(_payload(place, case)))
+
+
+def check(sales: Iterable[SeenSale]) -> tuple[int, tuple[str, ...]]:
+    """Compare the sales of CASES_STORE with the cases: how many are right, and which are not."""
+    allocated = {
+        sale.order_id: {
+            (line.sku, allocation.outlet_id, int(allocation.quantity))
+            for line in sale.lines
+            for allocation in line.allocations
+        }
+        for sale in sales
+        if sale.store_id == CASES_STORE
+    }
+    wrong = tuple(
+        case.order_id for case in CASES if allocated.get(OrderId(case.order_id)) != set(case.outcome)
+    )
+    return len(CASES) - len(wrong), wrong

@@ -3,29 +3,33 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
-import asyncpg
 import msgspec
+from pydantic import SecretStr
 
 from deploy.demo import cases, orders, store
 from deploy.demo.keeper import Keeper, WorkerProcess
+from deploy.demo.orders import Published
 from deploy.demo.publisher import Publisher
-from deploy.local.stack import Endpoints, Stack
+from deploy.local.stack import Stack
+from deploy.verify.history import HistoryView
 from deploy.verify.ledger import Ledger, SeenSale
-from deploy.verify.verdict import Verdict, judge
-from storage.migrate import migrate
-from streams.settings import Settings, load_settings
+from deploy.verify.verdict import OrderKey, judge
+from storage.schema import migrate
+from streams.provision import create
+from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
 from topics.ids import OrderId, StoreId
 
 LATE_STORE = "demo-late"
 """A store whose link comes after its first order."""
 STALLED_AFTER_S = 120.0
 LOOK_EVERY_S = 0.5
-LAST_SALES = 6
+SHOWN_SALES = 8
+
+
+class StalledError(Exception):
+    """Nothing has moved for too long; the text says how far it got."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,28 +46,27 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """How far it is, for the live view."""
 
     phase: str
-    elapsed_s: float = 0.0
-    published: int = 0
-    decided: int = 0
-    written: int = 0
-    orders_per_s: float = 0.0
-    p50_ms: float | None = None
-    p99_ms: float | None = None
-    exceptions: int = 0
-    dead_letters: int = 0
-    restarts: dict[str, int] = {}
-    last_sales: tuple[SeenSale, ...] = ()
+    elapsed_s: float
+    published: int
+    decided: int
+    written: int
+    wanted: int
+    exceptions: int
+    dead_letters: int
+    recent_ms: list[float] | None
+    restarts: dict[str, int]
+    last_sales: tuple[SeenSale, ...]
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Milliseconds from the order's record to its row in Postgres."""
+    """Milliseconds from an order's record to its row in Postgres."""
 
     p50: float
     p99: float
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The sum at the end; the numbers are computed from the topics and Postgres against what was published."""
+    """The sum at the end, computed from the topics and Postgres against what was published."""
 
     orders: int
     sales: int
@@ -73,6 +76,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     oversold: int
     unequal: int
     dead_letters: int
+    exceptions: int
     cases_right: int
     cases_wrong: tuple[str, ...]
     decided_per_s: float
@@ -82,73 +86,78 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kept(self) -> bool:
-        """Whether every promise held."""
+        """Whether every promise was kept."""
         return not (self.missing or self.duplicates or self.oversold or self.unequal or self.cases_wrong)
+
+
+Show = Callable[[Snapshot], None]
 
 
 class Demo:
     """One run: its orders, what came of them, and how far it is."""
 
     def __init__(self, stack: Stack, options: Options) -> None:
-        self.options = options
-        self.environment = os.environ | {
-            "TILLSTREAM_KAFKA_BOOTSTRAP": stack.endpoints.bootstrap,
-            "TILLSTREAM_POSTGRES_DSN": stack.endpoints.postgres_dsn,
-            "TILLSTREAM_PARTITIONS": str(options.partitions),
+        self._options = options
+        bootstrap, dsn = stack.endpoints.bootstrap, stack.endpoints.postgres_dsn
+        self._settings = Settings(
+            KafkaSettings(bootstrap=bootstrap),
+            PostgresSettings(dsn=SecretStr(dsn)),
+            WorkerSettings(prefix="", partitions=options.partitions),
+        )
+        environment = os.environ | {
+            "TILLSTREAM_KAFKA_BOOTSTRAP": bootstrap,
+            "TILLSTREAM_POSTGRES_DSN": dsn,
             "TILLSTREAM_PREFIX": "",
         }
-        self._dsn = stack.endpoints.postgres_dsn
         logs = stack.data_dir / "logs"
         self._keeper = Keeper(
             stack,
-            [
-                WorkerProcess(kind, self.environment, logs / f"worker-{kind}.log")
-                for kind in ("stock", "history")
-            ],
+            [WorkerProcess(kind, environment, logs / f"worker-{kind}.log") for kind in ("stock", "history")],
         )
-        self._ledger = Ledger(stack.endpoints.bootstrap)
-        self._publisher = Publisher(stack.endpoints.bootstrap, options.partitions)
-        self._history = History(stack.endpoints.postgres_dsn)
+        self._ledger = Ledger(self._settings)
+        self._publisher = Publisher(bootstrap, options.partitions)
+        self._history = HistoryView(dsn)
+        self._stores = store.store_ids(options.stores)
         self._wanted: set[OrderKey] = set()
-        self._last: deque[SeenSale] = deque(maxlen=LAST_SALES)
         self._begun = time.monotonic()
+
+    async def start(self) -> None:
+        """Make topics and schema, and start the workers."""
+        await create(self._settings, partitions=self._options.partitions, replicas=1)
+        await migrate(await self._history.connection())
+        self._keeper.start()
+        await self._ledger.start()
 
     async def run(self, show: Show) -> Result:
         """Play the demo to its end; `show` is called with each snapshot.
 
-        Raises:
-            Stalled: nothing has moved for STALLED_AFTER_S.
+        Raises StalledError when nothing has moved for STALLED_AFTER_S.
         """
-        self._keeper.start()
-        await self._ledger.start()
-        try:
-            async with self._publisher:
-                await self._set_up(show)
-                publishing = asyncio.create_task(self._publish())
-                try:
-                    await self._follow(
-                        show, "orders come in", lambda: publishing.done() and self._all_written
-                    )
-                    await publishing
-                finally:
-                    publishing.cancel()
-                await self._ledger.read_to_end()
-                return await self._sum_up()
-        finally:
-            await self._ledger.stop()
-            await self._history.close()
+        async with self._publisher:
+            await self._set_up(show)
+            publishing = asyncio.create_task(self._publish())
+            try:
+                await self._follow(show, "orders come in", lambda: publishing.done() and self._all_written)
+                await publishing
+            finally:
+                publishing.cancel()
+        await self._ledger.read_to_end()
+        return await self._sum_up()
 
     async def idle(self, show: Show) -> None:
-        """Stay up, showing what else comes in, until cancelled."""
-        await self._ledger.start()
+        """Stay up, showing whatever else comes in, until cancelled."""
+        await self._follow(show, "all decided and written; Ctrl-C ends it", lambda: False, patience_s=None)
 
     async def stop(self) -> None:
+        """Stop the workers; the stack is its owner's."""
+        await self._ledger.stop()
+        await self._history.close()
         await self._keeper.stop()
 
     async def _set_up(self, show: Show) -> None:
-        """Bring in links and stock; one store's link stays away until its first order waits for it."""
-        stores = [store.CASES_STORE, *store.store_ids(self.options.stores)]
-        per_outlet = max(20, self.options.orders // self.options.stores // 12)
+        """Bring in links, stock and the named cases; one order comes before its store's link."""
+        per_outlet = max(20, self._options.orders // self._options.stores // 12)
+        stores = [store.CASES_STORE, *self._stores]
         counts = 0
         for store_id in stores:
             await self._publisher.send("store.links", store_id, [store.link(store_id)])
@@ -156,35 +165,35 @@ class Demo:
             levels = list(store.levels(store_id, per_outlet))
             counts += len(levels)
             await self._publisher.send("pos.inventory", store_id, levels)
-        await self._follow(show, "shops count their stock", lambda: self._ledger.movements >= counts)
-        await self._send_orders(cases.payloads(LATE_STORE, cases.CASES[:1]))
+        await self._follow(show, "the shops count their stock", lambda: self._ledger.movements >= counts)
+        await self._send(cases.orders(LATE_STORE, cases.CASES[:1]))
         await self._publisher.send("ecom.orders", store.CASES_STORE, [cases.WEBHOOK_BODY])
-        await self._send_orders(cases.payloads(store.CASES_STORE, cases.CASES))
+        await self._send(cases.orders(store.CASES_STORE, cases.CASES))
         await self._publisher.send("store.links", LATE_STORE, [store.link(LATE_STORE)])
+        await self._follow(show, "the published cases", lambda: self._all_written)
 
-    async def _send_orders(self, published: Iterable[Published]) -> None:
-        kept = list(published)
-        self._wanted.update((order.store_id, order.order_id) for order in kept)
-        await self._publisher.orders(kept)
+    async def _send(self, published: Iterable[Published]) -> None:
+        await self._publisher.orders(self._noted(published))
 
     async def _publish(self) -> None:
-        options = self.options
-        stream = orders.stream(options.orders, store.store_ids(options.stores), options.seed)
-        await self._publisher.orders(self._noted(stream), options.rate)
+        stream = orders.stream(self._options.orders, self._stores, self._options.seed)
+        await self._publisher.orders(self._noted(stream), self._options.rate)
 
-    def _noted(self, stream: Iterable[Published]) -> Iterator[Published]:
-        for order in stream:
-            self._wanted.add((order.store_id, order.order_id))
+    def _noted(self, published: Iterable[Published]) -> Iterator[Published]:
+        for order in published:
+            self._wanted.add((StoreId(order.store_id), OrderId(order.order_id)))
             yield order
 
     @property
     def _all_written(self) -> bool:
-        return self._history.sales >= len(self._wanted) and len(self._ledger.orders) >= len(self._wanted)
+        wanted = len(self._wanted)
+        return self._history.standing.sales >= wanted and len(self._ledger.orders) >= wanted
 
-    async def _follow(self, show: Show, phase: str, done: Callable[[], bool]) -> None:
+    async def _follow(
+        self, show: Show, phase: str, done: Callable[[], bool], patience_s: float | None = STALLED_AFTER_S
+    ) -> None:
         """Read what comes out until `done`."""
-        moved_at, mark = time.monotonic(), (-1, -1, -1)
-        looked_at = 0.0
+        moved_at, mark, looked_at = time.monotonic(), (-1, -1, -1), 0.0
         while not done():
             self._keeper.check()
             await self._ledger.read()
@@ -194,12 +203,14 @@ class Demo:
             looked_at = now
             await self._history.look()
             show(self._snapshot(phase))
-            if (new := (self._publisher.published, self._ledger.records, self._history.sales)) != mark:
+            if (
+                new := (self._publisher.published, self._ledger.records, self._history.standing.sales)
+            ) != mark:
                 moved_at, mark = now, new
-            elif now - moved_at > STALLED_AFTER_S:
-                raise Stalled(
-                    f"nothing has moved for {STALLED_AFTER_S:.0f} s at {mark[0]} orders published, {len(self._ledger.orders)}"
-                    f" decided, {mark[2]} written; see the workers' logs"
+            elif patience_s is not None and now - moved_at > patience_s:
+                raise StalledError(
+                    f"nothing has moved for {patience_s:.0f} s: {mark[0]} orders published,"
+                    f" {len(self._ledger.orders)} decided, {mark[2]} written; the workers' logs say why"
                 )
 
     def _snapshot(self, phase: str) -> Snapshot:
@@ -208,11 +219,38 @@ class Demo:
             elapsed_s=time.monotonic() - self._begun,
             published=self._publisher.published,
             decided=len(self._ledger.orders),
-            written=self._history.sales,
-            p50_ms=self._history.p50_ms,
-            p99_ms=self._history.p99_ms,
-            exceptions=self._history.exceptions,
+            written=self._history.standing.sales,
+            wanted=len(self._wanted),
+            exceptions=self._history.standing.exceptions,
             dead_letters=self._ledger.dead_letters,
+            recent_ms=self._history.standing.recent_ms,
             restarts=dict(self._keeper.restarts),
-            last_sales=tuple(self._ledger.last(LAST_SALES)),
+            last_sales=tuple(self._ledger.newest(SHOWN_SALES)),
+        )
+
+    async def _sum_up(self) -> Result:
+        connection = await self._history.connection()
+        verdict = await judge(self._wanted, self._ledger, connection)
+        standing = await self._history.look()
+        timing = await self._history.timing(self._stores)
+        right, wrong = cases.check(self._ledger.sales.values())
+        generated = self._options.orders
+        return Result(
+            orders=verdict.orders,
+            sales=verdict.sales,
+            fulfillments=verdict.fulfillments,
+            missing=verdict.missing,
+            duplicates=verdict.duplicates,
+            oversold=verdict.oversold,
+            unequal=verdict.unequal,
+            dead_letters=verdict.dead_letters,
+            exceptions=standing.exceptions,
+            cases_right=right,
+            cases_wrong=wrong,
+            decided_per_s=round(generated / timing.decided_s, 1) if timing else 0.0,
+            end_to_end_per_s=round(generated / timing.written_s, 1) if timing else 0.0,
+            latency_ms=Latency(round(timing.p50_ms, 1), round(timing.p99_ms, 1))
+            if timing
+            else Latency(0.0, 0.0),
+            restarts=dict(self._keeper.restarts),
         )

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -165,6 +166,7 @@ class Ledger:
             self.gaps += 1
         if before is None:
             self.orders[sale.store_id, sale.order_id] += 1
+        self.sales.pop(sale.sale_id, None)  # so that the newest change stands last
         self.sales[sale.sale_id] = sale
 
     def _take_fulfillment(self, value: bytes) -> None:
@@ -185,6 +187,10 @@ class Ledger:
 
     def _take_letter(self, value: bytes) -> None:
         self.dead_letters += self._new(self._letter.decode(value).dead_letter_id)
+
+    def newest(self, count: int) -> list[SeenSale]:
+        """Return the sales that changed last, the newest first."""
+        return [self.sales[sale_id] for sale_id in islice(reversed(self.sales), count)]
 
     def allocated(self) -> dict[LevelKey, tuple[Decimal, Decimal]]:
         """Return, per level, what all sales together hold there: (quantity, of which backordered)."""

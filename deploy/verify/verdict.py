@@ -29,10 +29,10 @@ SELECT (SELECT count(*) FROM tillstream.sales) AS sales,
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the checks found; the last four are 0 when the promise was kept.
 
-    `missing`: published orders that have no sale in the topic, or none in Postgres. `duplicates`: events or sales
-    that are there twice, revisions with a gap, and rows that Postgres has more than the topics. `oversold`:
-    pieces promised beyond a level without the backordered flag. `unequal`: levels that are not the sum of their
-    movements, in the topics, in Postgres, or against the sales' open allocations.
+    `missing`: published orders that have no sale in the topic, or none in Postgres. `duplicates`: events or
+    sales that are there twice, revisions with a gap, and rows that Postgres has more than the topics.
+    `oversold`: pieces promised beyond a level without the backordered flag. `unequal`: levels that are not
+    the sum of their movements, in the topics, in Postgres, or against the sales' open allocations.
     """
 
     orders: int

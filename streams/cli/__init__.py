@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import quality, stack, worker
+from streams.cli import demo, publish, quality, stack, topics, worker
 
 EPILOG = """
 **Examples**
@@ -63,8 +63,11 @@ def _root(
 
 # In the order in which `--help` lists them, within the panels of streams/cli/panels.py.
 for module in (
+    demo,
     stack,
     worker,
+    publish,
+    topics,
     quality,
 ):
     module.register(app)
