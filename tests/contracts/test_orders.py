@@ -299,6 +299,7 @@ def test_the_parts_of_a_bundle_stand_with_their_quantity() -> None:
         ({"id": ...}, "missing_field", "items[1].id"),
         ({"id": " "}, "missing_field", "items[1].id"),
         ({"id": "7" * 256}, "too_long", "items[1].id"),
+        ({"id": 10**300}, "too_long", "items[1].id"),
         (
             {"compositeComponents": [{"sku": "A", "quantity": -1}]},
             "bad_number",

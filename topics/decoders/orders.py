@@ -352,7 +352,8 @@ def _items(raws: list[WireItem | None]) -> tuple[OrderItem, ...]:
 
 def _item(raw: WireItem, place: int) -> OrderItem:
     given = raw.id
-    line_id = str(given) if isinstance(given, int) else _line_id(given, place)
+    short = isinstance(given, int) and given.bit_length() <= 64
+    line_id = str(given) if short else record.required(given, f"items[{place}].id")
     if raw.quantity is None:
         raise record.missing(f"items[{place}].quantity")
     quantity = exact(raw.quantity)
@@ -368,10 +369,6 @@ def _item(raw: WireItem, place: int) -> OrderItem:
         tracked=not (raw.digital or raw.gift_card or raw.is_gift_card),
         components=_components(raw.composite_components, place) if raw.composite_components else (),
     )
-
-
-def _line_id(given: str | None, place: int) -> str:
-    return record.required(given, f"items[{place}].id")
 
 
 def _components(raws: list[WireComponent | None], item: int) -> tuple[Component, ...]:
