@@ -82,8 +82,9 @@ class Keeper:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            for part in (self._stack.kafka, self._stack.postgres):
-                if await asyncio.to_thread(lambda part=part: part.server) is None:
+            status = await asyncio.to_thread(self._stack.status)
+            for part in status.parts:
+                if not part.running:
                     self.restarts[part.name] += 1
                     await self._start_server(part.name)
             for worker in self._workers:

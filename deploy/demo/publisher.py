@@ -39,7 +39,10 @@ class Publisher:
     async def _send(self, topic: str, store_id: str, value: bytes | None) -> asyncio.Future[Any]:
         key = store_id.encode()
         partition = partition_of(key, self._partitions)
-        return await self._producer.send(self._prefix + topic, value, key=key, partition=partition)
+        sent: asyncio.Future[Any] = await self._producer.send(
+            self._prefix + topic, value, key=key, partition=partition
+        )
+        return sent
 
     async def send(self, topic: str, store_id: str, payloads: Iterable[Any]) -> None:
         """Publish JSON documents (bytes pass as they are) of one store and wait until all are in the log."""

@@ -1,6 +1,7 @@
 """What the outgoing topics hold, as a consumer that reads committed records sees it."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import islice
 
@@ -142,7 +143,7 @@ class Ledger:
                 if await self._consumer.position(partition) >= ends[partition]:
                     behind.discard(partition)
 
-    def _takers(self):  # type: ignore[no-untyped-def]  # a table of bound methods
+    def _takers(self) -> dict[str, Callable[[bytes], None]]:
         return {
             "sales": self._take_sale,
             "fulfillments": self._take_fulfillment,
@@ -197,11 +198,13 @@ class Ledger:
         held: dict[LevelKey, tuple[Decimal, Decimal]] = {}
         for sale in self.sales.values():
             for line in sale.lines:
-                for part in (line, *line.components):
-                    if part.product_id is None:
+                parts = [(line.product_id, line.allocations)]
+                parts += [(component.product_id, component.allocations) for component in line.components]
+                for product_id, allocations in parts:
+                    if product_id is None:
                         continue
-                    for allocation in part.allocations:
-                        key = (sale.store_id, part.product_id, allocation.outlet_id)
+                    for allocation in allocations:
+                        key = (sale.store_id, product_id, allocation.outlet_id)
                         quantity, backordered = held.get(key, (Decimal(0), Decimal(0)))
                         held[key] = (quantity + allocation.quantity, backordered + allocation.backordered)
         return held

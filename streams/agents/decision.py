@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from streams.agents import letters
-from streams.agents.effects import carry_out
+from streams.agents.effects import carry_out, send
 from streams.domain import backlog, waiting
-from streams.domain.books import Books, Changes, Moment
+from streams.domain.books import Books, Moment
 from streams.domain.outcomes import Outcome
 from streams.runtime.unit import KafkaUnit
 from topics.dead_letters import DeadLetter
@@ -148,4 +148,4 @@ class Desk:
             "dead letter (%s): %s/%s@%s", letter.reason, source.topic, source.partition, source.offset
         )
         self._outcomes[REFUSED] += 1
-        carry_out(Changes({}, [letter]), self.unit)
+        send(letter, self.unit)

@@ -46,6 +46,12 @@ ROUTES: dict[type[Event] | type[DeadLetter], tuple[str, Callable[[Any], bytes]]]
 """Where each kind of event goes, and under which key."""
 
 
+def send(letter: DeadLetter, unit: KafkaUnit) -> None:
+    """Send a dead letter; its size is bounded."""
+    topic, key = ROUTES[DeadLetter]
+    unit.emit(topic, key(letter), codec.encode(letter), codec.headers(letter))
+
+
 def carry_out(changes: Changes, unit: KafkaUnit) -> None:
     """Write a decision to the unit, whole: nothing is written before all of it is known to fit.
 
