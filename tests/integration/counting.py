@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -82,7 +82,7 @@ class Counting:
 
     @classmethod
     @asynccontextmanager
-    async def on(cls, bootstrap: str, prefix: str, logs: Path) -> AsyncIterator[Counting]:
+    async def on(cls, bootstrap: str, prefix: str, logs: Path) -> AsyncIterator[Self]:
         """Make the topics; at the end, kill what still runs."""
         counting = cls(bootstrap, prefix, logs)
         await counting.create([*SOURCES, OUTPUT], [counting.changelog])
@@ -129,13 +129,15 @@ class Counting:
             await producer.stop()
 
     @asynccontextmanager
-    async def load(self, chunk: int = 100, every_s: float = 0.02) -> AsyncIterator[None]:
+    async def load(
+        self, topic: str = SOURCES[0], chunk: int = 100, every_s: float = 0.02
+    ) -> AsyncIterator[None]:
         """Publish steadily as long as the block runs."""
         stop = asyncio.Event()
 
         async def publish() -> None:
             while not stop.is_set():
-                await self.publish(chunk)
+                await self.publish(chunk, topic)
                 await asyncio.sleep(every_s)  # the rate of the load
 
         publishing = asyncio.create_task(publish())

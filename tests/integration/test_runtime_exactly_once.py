@@ -9,16 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from aiokafka.structs import TopicPartition
 
 from deploy.local import ports
 from deploy.local.kafka import Kafka, KafkaOptions
-from streams.runtime.errors import ExitCode, FencedError
-from streams.runtime.transactions import Transactor
-from streams.runtime.unit import Sealed
-from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
+from streams.runtime.errors import ExitCode
 from tests.integration.counting import Counting, until
-from tests.integration.counting_worker import OUTPUT, SOURCES
 
 OWNS = "owns partitions ["
 SHORT_SESSION: dict[str, float] = {"session_timeout_s": 3.0, "heartbeat_s": 0.5}
@@ -66,27 +61,6 @@ async def test_a_zombie_that_wakes_up_after_its_partitions_were_taken_over_write
     await counting.caught_up()
     await counting.assert_exactly_once()
     assert heir.code is None
-
-
-async def test_the_earlier_owner_of_a_transactional_id_is_fenced(counting: Counting) -> None:
-    settings = Settings(
-        KafkaSettings(bootstrap=counting.bootstrap),
-        PostgresSettings(),
-        WorkerSettings(prefix=counting.prefix),
-    )
-    group = settings.worker.app_id("stock")
-    offsets = {TopicPartition(counting.prefix + SOURCES[0], 0): 7}
-    zombie, heir = Transactor(0, group, settings), Transactor(0, group, settings)
-    await zombie.start()
-    await heir.start()
-    try:
-        with pytest.raises(FencedError, match="Another worker took over"):
-            await zombie.commit(_one_event(zombie, counting), offsets)
-        await heir.commit(_one_event(heir, counting), offsets)
-    finally:
-        await zombie.stop()
-        await heir.stop()
-    assert len(await counting.read(counting.prefix + OUTPUT)) == 1
 
 
 async def test_a_second_worker_takes_a_share_and_gives_it_back(counting: Counting) -> None:
@@ -146,9 +120,3 @@ async def _survive_a_broker(counting: Counting, kafka: Kafka) -> None:
 
 def _assignments(log: Path) -> int:
     return log.read_text().count(OWNS)
-
-
-def _one_event(transactor: Transactor, counting: Counting) -> Sealed:
-    batch = transactor.create_batch()
-    batch.append(timestamp=None, key=b"k", value=b"v", headers=[])
-    return Sealed({counting.prefix + OUTPUT: [batch]}, [])
