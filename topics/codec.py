@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -110,6 +111,7 @@ def _source(store_id: str) -> bytes:
     return source
 
 
+@lru_cache(maxsize=1024)
 def _time(time: datetime) -> bytes:
     utc = time if time.tzinfo is UTC else time.astimezone(UTC)
     return utc.isoformat().encode()[:-6] + b"Z"

@@ -48,4 +48,5 @@ class Backlogs:
             steps += 1
             if not desk.step(store_id, source):
                 del stores[store_id]
+        desk.close()
         self.note(unit)

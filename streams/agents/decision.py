@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from streams.agents import letters
-from streams.agents.effects import carry_out, send
+from streams.agents.effects import carry_out, publish, send
 from streams.domain import backlog, waiting
 from streams.domain.books import Books, Moment
 from streams.domain.outcomes import Outcome
@@ -16,6 +16,7 @@ from topics.dead_letters import DeadLetter
 from topics.errors import ContractError
 from topics.event import Source
 from topics.ids import StoreId
+from topics.online_stock import OnlineStock
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Desk:
         self._reader = UnitReader(unit)
         self._outcomes = outcomes
         self._unfinished = unfinished
+        self._levels: dict[bytes, OnlineStock] = {}
 
     def decide(
         self,
@@ -72,7 +74,7 @@ class Desk:
                 outcome = waiting.hold(books, message)
             else:
                 outcome = decide(books, message)
-            carry_out(books.changes, self.unit)
+            carry_out(books.changes, self.unit, self._levels)
         except ContractError as error:
             error.part = part
             self.refuse(error, moment.source, value, moment.received_at, store_id)
@@ -89,11 +91,11 @@ class Desk:
         books = Books(store_id, self._reader, moment)
         try:
             outcome = backlog.step(books)
-            carry_out(books.changes, self.unit)
+            carry_out(books.changes, self.unit, self._levels)
         except Exception as fault:
             books = Books(store_id, self._reader, moment)
             held = backlog.skip(books)
-            carry_out(books.changes, self.unit)
+            carry_out(books.changes, self.unit, self._levels)
             if held is not None:
                 source = Source(topic=held.topic, partition=held.partition, offset=held.offset)
                 moment = Moment(source, held.received_at, self.unit.now)
@@ -104,6 +106,10 @@ class Desk:
             if outcome is not None:
                 self._outcomes[outcome] += 1
         return backlog.unfinished(books)
+
+    def close(self) -> None:
+        """Send what is sent once for all decisions of the desk: the online levels, as they are at its end."""
+        publish(self._levels, self.unit)
 
     def refuse(
         self,

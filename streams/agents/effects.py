@@ -39,7 +39,6 @@ ROUTES: dict[type[Event] | type[DeadLetter], tuple[str, Callable[[Any], bytes]]]
     Fulfillment: ("fulfillments", _by_store),
     StockMoved: ("stock.movements", _by_store),
     Customer: ("customers", _by_customer),
-    OnlineStock: ("ecom.stock", _by_sku),
     ExceptionChanged: ("exceptions", _by_store),
     DeadLetter: ("dead.letters", _by_store_if_known),
 }
@@ -52,13 +51,16 @@ def send(letter: DeadLetter, unit: KafkaUnit) -> None:
     unit.emit(topic, key(letter), codec.encode(letter), codec.headers(letter))
 
 
-def carry_out(changes: Changes, unit: KafkaUnit) -> None:
+def carry_out(changes: Changes, unit: KafkaUnit, levels: dict[bytes, OnlineStock]) -> None:
     """Write a decision to the unit, whole: nothing is written before all of it is known to fit.
 
+    Online levels are only noted in `levels`, by key: of a unit, which appears at once, the last one counts.
     Raises ContractError `event_too_large` when an event does not fit a record.
     """
     encoded: dict[int, bytes] = {}
     for event in changes.events:
+        if type(event) is OnlineStock:
+            continue
         value = encoded[id(event)] = codec.encode(event)
         if len(value) > MAX_VALUE_BYTES:
             raise ContractError(
@@ -67,8 +69,18 @@ def carry_out(changes: Changes, unit: KafkaUnit) -> None:
                 value=f"{len(value)} bytes",
             )
     for event in changes.events:
-        topic, key = ROUTES[type(event)]
-        unit.emit(topic, key(event), encoded[id(event)], codec.headers(event))
+        if isinstance(event, OnlineStock):
+            levels[_by_sku(event)] = event
+        else:
+            topic, key = ROUTES[type(event)]
+            unit.emit(topic, key(event), encoded[id(event)], codec.headers(event))
     for (table, name), row in changes.puts.items():
         # A sale's row is its event: encoded once for both.
         unit.table(table).put(name, row, encoded.get(id(row)))
+
+
+def publish(levels: dict[bytes, OnlineStock], unit: KafkaUnit) -> None:
+    """Send the online levels that were noted."""
+    for key, event in levels.items():
+        unit.emit("ecom.stock", key, codec.encode(event), codec.headers(event))
+    levels.clear()

@@ -71,4 +71,5 @@ class Intake:
                         part if len(messages) > 1 else None,
                         needs_link=self._needs_link,
                     )
+        desk.close()
         self._backlogs.note(unit)
