@@ -20,9 +20,9 @@ _SESSION = {
     "tcp_keepalives_count": "4",
 }
 WRITING = {
-    # A commit need not wait for the disk: rows and progress are lost together if the server dies in the next
-    # fraction of a second, and are then written again from the log.
-    "synchronous_commit": "off",
+    # Commits wait for the disk, as the server has it. Not to wait would be safe too (rows and progress are
+    # lost together), but a worker that has gone on is then ahead of a server that crashed, and has to stop.
+    # It would gain little: a unit is one commit, however many rows it has.
     # COPY and short lookups by key: compiling a plan would cost more than running it.
     "jit": "off",
     # A process that was stopped in the middle of a transaction keeps its locks; whoever takes over waits so
@@ -42,7 +42,11 @@ _PASSING_CODES = (
     "55P03",  # lock not available in time
     "55006",  # object in use
 )
-_AWAY = (OSError, asyncio.TimeoutError, EOFError, asyncpg.InterfaceError)
+_AWAY = (OSError, asyncio.TimeoutError, EOFError)
+CLIENT_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises on a session whose server said good-bye between two statements, or under a COPY: a
+complaint about its own state instead of the loss that led to it. A new session cures it, unless the fault is
+ours."""
 
 
 def passes(error: BaseException) -> bool:
@@ -50,9 +54,6 @@ def passes(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         code = error.sqlstate or ""
         return code[:2] in _PASSING_CLASSES or code in _PASSING_CODES
-    if isinstance(error, asyncpg.InterfaceError):
-        # A closed connection shows as an InterfaceError; so does a wrong use of the client, which stays.
-        return "connection" in str(error) and not isinstance(error, (ValueError, TypeError))
     return isinstance(error, _AWAY)
 
 

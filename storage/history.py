@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from storage import progress, schema
 from storage.backoff import Backoff
-from storage.connection import WRITING, connect, passes
+from storage.connection import CLIENT_ERRORS, WRITING, connect, passes
 from storage.encoding import prepare
 from storage.intake import Batch, take_in
 from storage.progress import Place
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _LOCK_NOT_AVAILABLE = "55P03"
+# So many times in a row, each on a new session, the client library may be at odds with itself.
+CONFUSED_TIMES = 5
 
 
 class Trouble(NamedTuple):
@@ -145,11 +147,13 @@ class History:
         self, what: str, attempt: Callable[[], Awaitable[T]], partition: int | None = None
     ) -> T:
         backoff = Backoff()
+        confused = 0
         while True:
             try:
                 result = await attempt()
             except Exception as error:
-                if not passes(error):
+                confused = confused + 1 if isinstance(error, CLIENT_ERRORS) else 0
+                if not (passes(error) or 0 < confused <= CONFUSED_TIMES):
                     raise
                 code = getattr(error, "sqlstate", None)
                 since = self._troubles.get(what, Trouble(time.monotonic(), "")).since
@@ -177,7 +181,7 @@ class History:
             try:
                 ended = await progress.end_other_sessions(session)
             except Exception as error:
-                if not passes(error):
+                if not (passes(error) or isinstance(error, CLIENT_ERRORS)):
                     log.warning("partition %s: cannot end its other sessions: %s", partition, error)
             else:
                 if ended:

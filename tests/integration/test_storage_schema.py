@@ -1,0 +1,104 @@
+"""The schema in a real Postgres: made once, however many try; refused when it is not ours; explained."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from storage import schema
+from storage.errors import UnknownSchemaError
+from storage.history import History
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator[Any]:
+    connection = await asyncpg.connect(database)
+    await connection.execute(f"DROP SCHEMA IF EXISTS {schema.SCHEMA} CASCADE")
+    yield connection
+    await connection.close()
+
+
+async def test_the_schema_is_made_once_and_a_second_run_changes_nothing(connection: Any) -> None:
+    first = await schema.migrate(connection)
+    second = await schema.migrate(connection)
+
+    assert first == schema.migrations()
+    assert not second
+    await schema.check(connection)
+
+
+async def test_of_several_that_make_the_schema_at_once_one_does_it_and_none_fails(
+    connection: Any, database: str
+) -> None:
+    async def migrate() -> int:
+        own = await asyncpg.connect(database)
+        try:
+            return len(await schema.migrate(own))
+        finally:
+            await own.close()
+
+    done = await asyncio.gather(*(migrate() for _ in range(5)))
+
+    assert sorted(done) == [0, 0, 0, 0, len(schema.migrations())]
+
+
+async def test_every_table_view_and_column_is_explained(connection: Any) -> None:
+    await schema.migrate(connection)
+
+    bare = await connection.fetch(
+        """
+        SELECT c.relname, a.attname
+        FROM pg_class AS c
+        LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE c.relnamespace = $1::regnamespace
+          AND (
+              (c.relkind IN ('r', 'v', 'p') AND obj_description(c.oid, 'pg_class') IS NULL)
+              OR (c.relkind IN ('r', 'p') AND col_description(c.oid, a.attnum) IS NULL)
+          )
+        """,
+        schema.SCHEMA,
+    )
+
+    assert [tuple(row) for row in bare] == []
+
+
+async def test_a_worker_refuses_a_database_without_the_schema_and_says_what_to_run(
+    connection: Any, database: str
+) -> None:
+    with pytest.raises(UnknownSchemaError, match="tillstream db migrate"):
+        await History({"dsn": database}, consumer="history").positions([("sales", 0)])
+
+
+async def test_a_worker_refuses_a_newer_schema(connection: Any, database: str) -> None:
+    await schema.migrate(connection)
+    await connection.execute(
+        f"INSERT INTO {schema.SCHEMA}.migrations (version, name, checksum) VALUES (9999, 'later', 'x')"
+    )
+
+    with pytest.raises(UnknownSchemaError, match="9999"):
+        await History({"dsn": database}, consumer="history").positions([("sales", 0)])
+    with pytest.raises(UnknownSchemaError, match="9999"):
+        await schema.migrate(connection)
+
+
+async def test_a_worker_refuses_a_schema_of_another_build(connection: Any, database: str) -> None:
+    await schema.migrate(connection)
+    await connection.execute(f"UPDATE {schema.SCHEMA}.migrations SET checksum = 'other' WHERE version = 1")
+
+    with pytest.raises(UnknownSchemaError, match="another build"):
+        await History({"dsn": database}, consumer="history").positions([("sales", 0)])
+
+
+async def test_a_version_that_fails_half_way_leaves_nothing_behind(
+    connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = schema.Migration(1, "broken", "x", "CREATE TABLE half (id int); SELECT 1 / 0;")
+    monkeypatch.setattr(schema, "migrations", lambda: (broken,))
+
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await schema.migrate(connection)
+
+    assert await schema.applied(connection) == ()
+    assert await connection.fetchval("SELECT to_regclass('tillstream.half')") is None
