@@ -71,6 +71,8 @@ class PureStore:
     tables: Tables = field(default_factory=Tables)
     events: list[Event] = field(default_factory=list)
     offset: int = 0
+    log: list[Any] = field(default_factory=list)
+    """All that the store was told, in order."""
 
     def moment(self, topic: str) -> Moment:
         self.offset += 1
@@ -79,6 +81,7 @@ class PureStore:
 
     def tell(self, message: Any, *, drain: bool = True) -> Outcome:
         """Decide one message, then work the backlog off unless told not to."""
+        self.log.append(message)
         topic, decide = DECIDE[type(message)]
         books = Books(self.store_id, self.tables, self.moment(topic))
         outcome = waiting.hold(books, message) if waiting.must_wait(books) else decide(books, message)
@@ -88,6 +91,8 @@ class PureStore:
         return outcome
 
     def link(self, link: StoreLink | None, *, drain: bool = True) -> Outcome:
+        self.drain()  # what came before the link changes is decided under the link of its time
+        self.log.append(link)
         books = Books(self.store_id, self.tables, self.moment("store.links"))
         outcome = links.set_link(books, link)
         self._carry_out(books)
@@ -98,7 +103,7 @@ class PureStore:
     def drain(self) -> int:
         """Do all that the store has left to do; return the number of steps."""
         for steps in range(100_000):
-            books = Books(self.store_id, self.tables, self.moment(""))
+            books = self.books()
             if not backlog.unfinished(books):
                 return steps
             backlog.step(books)
@@ -110,9 +115,18 @@ class PureStore:
         self.events += books.changes.events
 
     def books(self) -> Books:
-        return Books(
-            self.store_id, self.tables, Moment(Source(topic="", partition=0, offset=0), START, START)
-        )
+        now = START + timedelta(seconds=self.offset)
+        return Books(self.store_id, self.tables, Moment(Source(topic="", partition=0, offset=-1), now, now))
+
+    def replayed(self) -> "PureStore":
+        """Return a new store that was told the same, and worked its backlog off at once each time."""
+        again = PureStore(self.store_id)
+        for message in self.log:
+            if message is None or isinstance(message, StoreLink):
+                again.link(message)
+            else:
+                again.tell(message)
+        return again
 
     def of(self, kind: type[AnyEvent]) -> list[AnyEvent]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -180,12 +194,13 @@ def check_events(events: list[Event]) -> None:
         for key, revision in keys:
             revisions[key] += 1
             assert revision == revisions[key], f"{key}: revision {revision} after {revisions[key] - 1}"
-    levels: dict[str, Decimal] = {}
+    levels: dict[str, tuple[Decimal, str | None]] = {}
     for event in events:
         if isinstance(event, OnlineStock):
             assert event.level == max(event.raw, Decimal(0))
-            assert event.product_id is None or levels.get(event.sku) != event.level, "told without a change"
-            levels[event.sku] = event.level
+            now = (event.level, event.product_id)
+            assert levels.get(event.sku) != now, "told without a change"
+            levels[event.sku] = now
 
 
 def check_tables(store: PureStore) -> None:
