@@ -11,7 +11,7 @@ from topics.codec import CE_TYPES, EVENTS
 from topics.decoders import lenient
 from topics.decoders.inventory import WireLevel
 from topics.decoders.links import MAX_PRECISION
-from topics.decoders.orders import WireEnvelope, WireOrder, WireTax, WireTaxed, WireTaxedItem
+from topics.decoders.order_wire import WireEnvelope, WireOrder, WireTax, WireTaxed, WireTaxedItem
 from topics.decoders.products import WireProduct
 from topics.decoders.profiles import WireProfile
 from topics.registry import TOPICS, Topic
