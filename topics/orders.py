@@ -32,9 +32,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A full order snapshot, normalised.
 
     `version` is the snapshot's update time in milliseconds since the epoch (its record's Kafka timestamp when
-    it has none); the newest wins. Statuses are upper case, empty when absent. Amounts are in the store's currency, unrounded; `total`
-    is what was left to pay after gift card, store credit and loyalty. `fulfillment_type` is absent when there
-    is nothing to ship. `repaired` names the fields whose text had to be mended (NUL, lone surrogates).
+    it has none); the newest wins. Statuses are upper case, empty when absent. Amounts are in the store's
+    currency, unrounded; `total` is what was left to pay after gift card, store credit and loyalty.
+    `fulfillment_type` is absent when there is nothing to ship. `repaired` names the fields whose text had to
+    be mended (NUL, lone surrogates).
     """
 
     order_id: OrderId
