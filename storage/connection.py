@@ -1,6 +1,5 @@
 """Sessions with Postgres: how they are set up, and which errors mean that it is only away for a while."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +41,8 @@ _PASSING_CODES = (
     "55P03",  # lock not available in time
     "55006",  # object in use
 )
-_AWAY = (OSError, asyncio.TimeoutError, EOFError)
+# A TimeoutError is an OSError.
+_AWAY = (OSError, EOFError)
 CLIENT_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises on a session whose server said good-bye between two statements, or under a COPY: a
 complaint about its own state instead of the loss that led to it. A new session cures it, unless the fault is

@@ -1,0 +1,84 @@
+-- What people ask the history. Parameters that are null do not narrow the answer.
+
+-- name: find_sale
+SELECT document::text, recorded_at FROM sales WHERE store_id = $1 AND order_id = $2;
+
+-- name: list_sales
+SELECT s.sale_id::text, s.store_id, s.order_id, s.revision, s.cause, s.state, s.attributes, s.paid,
+       s.currency, s.total, s.amount_paid, s.customer_email, s.customer_name, s.placed_at,
+       coalesce(f.outlets, '{}')
+FROM sales AS s
+LEFT JOIN LATERAL (
+    SELECT array_agg(DISTINCT outlet_id ORDER BY outlet_id) AS outlets
+    FROM fulfillments
+    WHERE sale_id = s.sale_id AND state <> 'cancelled'
+) AS f ON true
+WHERE ($1::text IS NULL OR s.store_id = $1)
+  AND ($2::text IS NULL OR s.state = $2)
+  AND ($3::timestamptz IS NULL OR s.placed_at >= $3)
+  AND ($4::text IS NULL OR s.customer_id = $4)
+ORDER BY s.placed_at DESC, s.store_id, s.order_id
+LIMIT $5;
+
+-- name: list_fulfillments
+SELECT f.fulfillment_id::text, f.sale_id::text, f.store_id, f.order_id, f.outlet_id, f.type, f.state,
+       f.revision, f.event_time
+FROM fulfillments AS f
+WHERE ($1::text IS NULL OR f.store_id = $1)
+  AND ($2::text IS NULL OR f.outlet_id = $2)
+  AND ($3::text[] IS NULL OR f.state = ANY($3))
+  AND ($4::timestamptz IS NULL OR f.event_time >= $4)
+ORDER BY f.event_time DESC, f.store_id, f.order_id, f.outlet_id
+LIMIT $5;
+
+-- name: fulfillment_lines
+SELECT fulfillment_id::text, line_id, sku, product_id, quantity, backordered, picked, packed, fulfilled
+FROM fulfillment_lines
+WHERE fulfillment_id = ANY($1::uuid[])
+ORDER BY fulfillment_id, position;
+
+-- name: list_stock
+SELECT store_id, sku, product_id, outlet_id, on_hand, allocated, awaiting,
+       on_hand - allocated - awaiting, revision, event_time
+FROM stock_levels
+WHERE ($1::text IS NULL OR store_id = $1)
+  AND ($2::text IS NULL OR sku = $2)
+  AND ($3::text IS NULL OR outlet_id = $3)
+ORDER BY store_id, sku, product_id, outlet_id
+LIMIT $4;
+
+-- name: list_customers
+SELECT store_id, customer_id, revision, origin, email, name, first_name, last_name, deleted, replaced_by,
+       duplicate_of, created_at
+FROM customers
+WHERE ($1::text IS NULL OR store_id = $1)
+  AND ($2::text IS NULL OR email = $2)
+ORDER BY store_id, email, customer_id
+LIMIT $3;
+
+-- name: list_exceptions
+SELECT exception_id::text, store_id, kind, subject, detail, open, revision, opened_at, closed_at, order_id,
+       sale_id::text
+FROM exceptions
+WHERE ($1::text IS NULL OR store_id = $1)
+  AND ($2::text IS NULL OR kind = $2)
+  AND ($3::boolean OR open)
+  AND ($4::text IS NULL OR order_id = $4)
+ORDER BY opened_at DESC, store_id, subject, kind
+LIMIT $5;
+
+-- name: list_dead_letters
+SELECT dead_letter_id, found_by, reason, detail, source_topic, source_partition, source_offset, part,
+       store_id, order_id, record_time, processed_at, length, complete
+FROM dead_letters
+WHERE ($1::text IS NULL OR store_id = $1)
+  AND ($2::text IS NULL OR reason = $2)
+  AND ($3::text IS NULL OR source_topic = $3)
+  AND ($4::timestamptz IS NULL OR processed_at >= $4)
+ORDER BY processed_at DESC, source_topic, source_partition, source_offset
+LIMIT $5;
+
+-- name: list_progress
+SELECT consumer, topic, partition, next_offset, updated_at
+FROM progress
+ORDER BY consumer, topic, partition;

@@ -1,0 +1,30 @@
+-- Least privilege: a role that writes the history (the history worker) and one that reads it (analysts).
+--
+-- Run it in the history's database as its owner or an administrator, after `tillstream db migrate`; it may be
+-- run again. Then give the roles to the users who log in: GRANT tillstream_writer TO history_worker;
+-- `tillstream db migrate` itself runs as the owner of the schema.
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tillstream_writer') THEN
+        CREATE ROLE tillstream_writer NOLOGIN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tillstream_reader') THEN
+        CREATE ROLE tillstream_reader NOLOGIN;
+    END IF;
+END
+$$;
+
+GRANT USAGE ON SCHEMA tillstream TO tillstream_writer, tillstream_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA tillstream TO tillstream_writer, tillstream_reader;
+GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tillstream TO tillstream_writer;
+REVOKE INSERT, UPDATE, DELETE ON tillstream.migrations FROM tillstream_writer;
+-- The record's first bytes may hold names and addresses that are nobody's business in a report.
+REVOKE SELECT ON tillstream.dead_letters FROM tillstream_reader;
+GRANT SELECT (
+    dead_letter_id, found_by, reason, source_topic, source_partition, source_offset, part, store_id,
+    record_time, processed_at, length, sha256, complete, recorded_at
+) ON tillstream.dead_letters TO tillstream_reader;
+-- What later versions of the schema add.
+ALTER DEFAULT PRIVILEGES IN SCHEMA tillstream GRANT SELECT ON TABLES TO tillstream_writer, tillstream_reader;
+ALTER DEFAULT PRIVILEGES IN SCHEMA tillstream GRANT INSERT, UPDATE, DELETE ON TABLES TO tillstream_writer;
