@@ -330,7 +330,7 @@ def check_emails(store: PureStore) -> None:
         entry = books.email(email)
         if customers[0].origin == "pos" or entry is not None:
             assert entry is not None
-            assert entry.used == customers[0].customer_id
+            assert (entry.used, entry.name) == (customers[0].customer_id, customers[0].name)
 
 
 def outlet(name: str, priority: int = 0, *, connected: bool = True, safety: int = 0) -> Outlet:

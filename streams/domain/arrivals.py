@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import msgspec
 
 from streams.domain import queues
+from streams.domain.allocation import allocate, name_products
 from streams.domain.books import Books
-from streams.domain.lines import Line, allocate, known_line, name_products, parts_of
+from streams.domain.lines import Line, known_line, parts_of
 from streams.domain.moves import Moves
 from streams.domain.sales import reallocate
 from streams.domain.shop import Shop

@@ -39,9 +39,7 @@ def match_customer(
         return WALK_IN_CUSTOMER
     entry = books.email(email)
     if entry is not None:
-        customer = books.customer(entry.used)
-        if customer is not None:
-            return SaleCustomer(customer_id=customer.customer_id, email=email, name=customer.name)
+        return SaleCustomer(customer_id=entry.used, email=email, name=entry.name)
     name = (billing_name or "").strip() or (shipping_name or "").strip() or email
     return _make(books, email, name)
 
@@ -52,7 +50,7 @@ def _make(books: Books, email: str, name: str) -> SaleCustomer:
     # One that a profile took over, which is now gone or has another e-mail, comes back as it was.
     customer = revised(books, known, customer_id, "ecom", email, name if known is None else known.name)
     write(books, customer)
-    books.put(tables.EMAILS, email, EmailEntry(customer_id))
+    books.put(tables.EMAILS, email, EmailEntry(customer_id, customer.name))
     return SaleCustomer(customer_id=customer_id, email=email, name=customer.name)
 
 

@@ -1,11 +1,11 @@
 """The lines of a sale while it is being decided."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from decimal import ROUND_CEILING, Decimal
 
-from streams.domain.books import Books
+import msgspec
+
 from streams.domain.moves import Moves
-from streams.domain.policies import Counter, Want
 from streams.domain.shop import Shop
 from streams.domain.state import ZERO
 from topics.ids import LineId, OutletId, ProductId
@@ -13,29 +13,18 @@ from topics.orders import OrderItem
 from topics.sales import Allocation, LineComponent, SaleLine
 
 
-class Part:
+class Part(msgspec.Struct, gc=False):
     """What is allocated as one: a line, or one part of a bundle.
 
     `quantity` is in pieces. What is open of it is what `allocations` hold and what is still `wanted`.
     """
 
-    __slots__ = ("allocations", "line_id", "product_id", "quantity", "sku", "wanted")
-
-    def __init__(
-        self,
-        line_id: LineId,
-        sku: str,
-        product_id: ProductId | None,
-        quantity: Decimal,
-        allocations: Sequence[Allocation],
-        wanted: Decimal,
-    ) -> None:
-        self.line_id = line_id
-        self.sku = sku
-        self.product_id = product_id
-        self.quantity = quantity
-        self.allocations = list(allocations) if allocations else []
-        self.wanted = wanted
+    line_id: LineId
+    sku: str
+    product_id: ProductId | None
+    quantity: Decimal
+    wanted: Decimal
+    allocations: list[Allocation] = []
 
     @property
     def backordered(self) -> Decimal:
@@ -111,35 +100,20 @@ class Part:
         return ZERO
 
 
-class Line:
+class Line(msgspec.Struct, gc=False):
     """One line of the sale: what does not change by allocation, and its parts (none: it moves no stock)."""
 
-    __slots__ = (
-        "bundle", "cancelled", "fulfilled", "line_id", "name", "parts", "price", "quantity", "returned",
-        "sku", "tracked",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        line_id: LineId,
-        sku: str,
-        name: str,
-        quantity: Decimal,
-        price: Decimal,
-        tracked: bool,
-        bundle: bool,
-    ) -> None:
-        self.line_id = line_id
-        self.sku = sku
-        self.name = name
-        self.quantity = quantity
-        self.price = price
-        self.tracked = tracked
-        self.bundle = bundle
-        self.parts: list[Part] = []
-        self.fulfilled = ZERO
-        self.cancelled = ZERO
-        self.returned = ZERO
+    line_id: LineId
+    sku: str
+    name: str
+    quantity: Decimal
+    price: Decimal
+    tracked: bool
+    bundle: bool
+    fulfilled: Decimal = ZERO
+    cancelled: Decimal = ZERO
+    returned: Decimal = ZERO
+    parts: list[Part] = []
 
     def finish(self) -> SaleLine:
         """Return the line as the sale shows it."""
@@ -223,12 +197,12 @@ def new_line(item: OrderItem, line_id: LineId, shop: Shop) -> Line:
     if item.tracked:
         if item.components:
             line.parts = [
-                Part(line_id, part.sku, None, pieces, (), pieces)
+                Part(line_id, part.sku, None, pieces, pieces)
                 for part in item.components
                 for pieces in (part.quantity * item.quantity,)
             ]
         else:
-            line.parts = [Part(line_id, item.sku, None, item.quantity, (), item.quantity)]
+            line.parts = [Part(line_id, item.sku, None, item.quantity, item.quantity)]
     return line
 
 
@@ -242,10 +216,10 @@ def known_line(sale_line: SaleLine) -> Line:
         sale_line.price,
         sale_line.tracked,
         bool(sale_line.components),
+        sale_line.fulfilled,
+        sale_line.cancelled,
+        sale_line.returned,
     )
-    line.fulfilled = sale_line.fulfilled
-    line.cancelled = sale_line.cancelled
-    line.returned = sale_line.returned
     if sale_line.components:
         line.parts = [
             Part(
@@ -253,8 +227,8 @@ def known_line(sale_line: SaleLine) -> Line:
                 part.sku,
                 part.product_id,
                 part.quantity,
-                part.allocations,
                 part.unallocated,
+                list(part.allocations),
             )
             for part in sale_line.components
         ]
@@ -265,91 +239,11 @@ def known_line(sale_line: SaleLine) -> Line:
                 sale_line.sku,
                 sale_line.product_id,
                 sale_line.quantity,
-                sale_line.allocations,
                 sale_line.unallocated,
+                list(sale_line.allocations),
             )
         ]
     return line
-
-
-def name_products(parts: Iterable[Part], books: Books) -> None:
-    """Find the product of each part that has none yet by the SKU it was ordered under.
-
-    A part keeps its product for ever: a renamed SKU does not disturb it (DOMAIN 4).
-    """
-    for part in parts:
-        if part.product_id is None and part.sku:
-            products = books.products(part.sku)
-            if len(products) == 1:
-                part.product_id = products[0]
-
-
-def allocate(
-    parts: Sequence[Part],
-    moves: Moves,
-    shop: Shop,
-    pinned: OutletId | None,
-    used: Iterable[OutletId] = (),
-) -> None:
-    """Decide which outlets fulfil what is wanted of the parts, and move the stock (DOMAIN 3).
-
-    A pinned order is the pinned outlet's, whole. Else the store's policy says; what is left then goes, with
-    `oversell: allow`, to the first outlet of the order as backordered; with `restrict` it stays wanted. So it
-    does when no outlet is connected. `used` are the outlets that fulfil other parts of the order.
-    """
-    wanting = [part for part in parts if part.product_id is not None and part.wanted > 0]
-    if not wanting:
-        return
-    if pinned is not None:
-        _allocate_at(pinned, wanting, moves, shop)
-        return
-    outlets = shop.outlets
-    if not outlets:
-        return
-    available: dict[ProductId, Sequence[Decimal]] = {}
-    wants = []
-    for part in wanting:
-        product_id: ProductId = part.product_id  # type: ignore[assignment]  # filtered above
-        if product_id not in available:
-            available[product_id] = moves.available(product_id, outlets)
-        wants.append(Want(product_id, part.wanted))
-    places = (
-        frozenset(outlets.index(outlet) for outlet in used if outlet in shop.connected)
-        if used
-        else frozenset()
-    )
-    takes = shop.policy(wants, Counter(outlets, shop.ranks, available, places))
-    first = min((take.place for take in takes), default=len(outlets))
-    for number, place, quantity in takes:
-        part = wanting[number]
-        outlet = outlets[place]
-        part.wanted = ZERO if part.wanted is quantity else part.wanted - quantity
-        if part.allocations:
-            part.add(outlet, quantity, ZERO)
-        else:
-            part.allocations = [Allocation(outlet_id=outlet, quantity=quantity)]
-        moves.allocate(wants[number].product_id, outlet, quantity, ZERO, part.line_id)
-    if shop.oversell:
-        if places:
-            first = min(first, *places)
-        outlet = outlets[first if first < len(outlets) else 0]
-        for part, want in zip(wanting, wants, strict=True):
-            if part.wanted > 0:
-                part.add(outlet, part.wanted, part.wanted)
-                moves.allocate(want.product_id, outlet, part.wanted, part.wanted, part.line_id)
-                part.wanted = ZERO
-
-
-def _allocate_at(outlet: OutletId, wanting: Sequence[Part], moves: Moves, shop: Shop) -> None:
-    for part in wanting:
-        product_id: ProductId = part.product_id  # type: ignore[assignment]  # wanting parts have a product
-        there = min(part.wanted, moves.available(product_id, (outlet,))[0])
-        backordered = part.wanted - there if shop.oversell else ZERO
-        quantity = there + backordered
-        if quantity > 0:
-            part.wanted -= quantity
-            part.add(outlet, quantity, backordered)
-            moves.allocate(product_id, outlet, quantity, backordered, part.line_id)
 
 
 def parts_of(lines: Iterable[Line]) -> Iterator[Part]:

@@ -30,9 +30,8 @@ def set_link(books: Books, link: StoreLink | None) -> Outcome:
     exceptions.set_open(books, "unknown_policy", LINK_SUBJECT, unknown)
     if before is None or _sells(before) != _sells(link):
         for name, stock in books.scan(tables.STOCK):
-            published = moves.publish(books, ProductId(name), stock, shop)
-            if published is not stock:
-                books.put(tables.STOCK, name, published)
+            if stock.listed:
+                moves.publish(books, ProductId(name), stock, shop)
     short = sorted({"\0".join(name.split("\0")[:2]) for name in queues.names(books, "short\0")})
     if short:
         arrivals.serve(books, shop, short, "link_changed")

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
+
+import msgspec
 
 from streams.domain import tables
 from streams.domain.books import Books
@@ -39,26 +42,25 @@ def online_level(stock: Stock, shop: Shop) -> Decimal:
     return total
 
 
-def publish(books: Books, product_id: ProductId, stock: Stock, shop: Shop) -> Stock:
-    """Tell the online store the product's level if it is another one than before; return the stock."""
-    if not stock.listed:
-        return stock
-    raw = online_level(stock, shop)
-    level = raw if raw > 0 else ZERO
-    if level == stock.online:
-        return stock
-    announce(books, stock.sku, level, raw, product_id, product_id, stock.published + 1)
-    return Stock(
-        stock.sku,
-        stock.active,
-        stock.named,
-        True,
-        stock.version,
-        level,
-        stock.published + 1,
-        stock.repaired,
-        stock.outlets,
-    )
+def publish(books: Books, product_id: ProductId, stock: Stock, shop: Shop) -> None:
+    """Write the stock; tell the online store the product's level if it is another one than before."""
+    if stock.listed:
+        raw = online_level(stock, shop)
+        level = raw if raw > 0 else ZERO
+        if level != stock.online:
+            announce(books, stock.sku, level, raw, product_id, product_id, stock.published + 1)
+            stock = Stock(
+                stock.outlets,
+                stock.sku,
+                stock.active,
+                stock.named,
+                True,
+                stock.version,
+                level,
+                stock.published + 1,
+                stock.repaired,
+            )
+    books.put(tables.STOCK, product_id, stock)
 
 
 def announce(
@@ -87,21 +89,42 @@ def announce(
     )
 
 
-class _Shelf:
+class _Shelf(msgspec.Struct, gc=False):
     """One product while it is being moved."""
 
-    __slots__ = ("moved", "outlets", "stock")
-
-    def __init__(self, stock: Stock) -> None:
-        self.stock = stock
-        self.outlets = stock.outlets
-        self.moved = False
+    stock: Stock
+    outlets: dict[OutletId, Level]
+    moved: bool = False
 
     def set(self, outlet_id: OutletId, level: Level) -> None:
         if not self.moved:
             self.moved = True
             self.outlets = dict(self.outlets)
         self.outlets[outlet_id] = level
+
+
+class _Row(Sequence[Decimal]):
+    """What is available at each outlet, worked out where it is looked at: mostly the first outlet has it all."""
+
+    __slots__ = ("_levels", "_outlets", "_safety")
+
+    def __init__(
+        self, levels: dict[OutletId, Level], outlets: Sequence[OutletId], safety: dict[OutletId, Decimal]
+    ) -> None:
+        self._levels = levels
+        self._outlets = outlets
+        self._safety = safety
+
+    def __len__(self) -> int:
+        return len(self._outlets)
+
+    def __getitem__(self, place: Any) -> Any:
+        outlet = self._outlets[place]
+        level = self._levels.get(outlet)
+        if level is None:
+            return ZERO
+        have = free(level, self._safety[outlet] if outlet in self._safety else ZERO)
+        return have if have > 0 else ZERO
 
 
 class Moves:
@@ -120,22 +143,13 @@ class Moves:
     def _shelf(self, product_id: ProductId) -> _Shelf:
         shelf = self._shelves.get(product_id)
         if shelf is None:
-            shelf = self._shelves[product_id] = _Shelf(self._books.stock(product_id))
+            stock = self._books.stock(product_id)
+            shelf = self._shelves[product_id] = _Shelf(stock, stock.outlets)
         return shelf
 
-    def available(self, product_id: ProductId, outlets: Sequence[OutletId]) -> list[Decimal]:
-        """Return what is available of the product at each outlet, not below zero."""
-        levels = self._shelf(product_id).outlets
-        safety = self._shop.safety
-        row = []
-        for outlet in outlets:
-            level = levels.get(outlet)
-            if level is None:
-                row.append(ZERO)
-            else:
-                have = free(level, safety.get(outlet, ZERO))
-                row.append(have if have > 0 else ZERO)
-        return row
+    def available(self, product_id: ProductId, outlets: Sequence[OutletId]) -> Sequence[Decimal]:
+        """Return what is available of the product at each outlet now, not below zero."""
+        return _Row(self._shelf(product_id).outlets, outlets, self._shop.safety)
 
     def allocate(
         self,
@@ -299,19 +313,7 @@ class Moves:
                 )
             )
         for product_id, shelf in self._shelves.items():
-            old = shelf.stock
             if shelf.moved:
-                stock = Stock(
-                    old.sku,
-                    old.active,
-                    old.named,
-                    old.listed,
-                    old.version,
-                    old.online,
-                    old.published,
-                    old.repaired,
-                    shelf.outlets,
-                )
-                books.put(tables.STOCK, product_id, publish(books, product_id, stock, shop))
+                publish(books, product_id, msgspec.structs.replace(shelf.stock, outlets=shelf.outlets), shop)
         self._movements = []
         self._shelves = {}

@@ -7,10 +7,11 @@ from zlib import crc32
 import msgspec
 
 from streams.domain import arrivals, edits, flags, fulfillments, queues, tables
+from streams.domain.allocation import allocate, name_products
 from streams.domain.books import Books
 from streams.domain.customers import match_customer, normal_email
 from streams.domain.inbox import INCOMPLETE
-from streams.domain.lines import Line, allocate, name_products, parts_of
+from streams.domain.lines import Line, parts_of
 from streams.domain.moves import Moves
 from streams.domain.outcomes import Outcome
 from streams.domain.payments import Amounts, amount_paid, amounts, refunded_in_ecom, settle

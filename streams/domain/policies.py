@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from streams.domain import covering
@@ -24,7 +25,7 @@ class Counter(NamedTuple):
     """
 
     outlets: Sequence[OutletId]
-    ranks: Sequence[int]
+    ranks: tuple[int, ...]
     available: Mapping[ProductId, Sequence[Decimal]]
     used: frozenset[int] = frozenset()
 
@@ -100,10 +101,15 @@ POLICIES: Final[Mapping[str, Policy]] = {DEFAULT_POLICY: lightspeed, "priority":
 def _preference(counter: Counter) -> Sequence[int]:
     """Return the places by priority, then most stock of the wanted products, then id: a total order."""
     ranks = counter.ranks
-    if len(set(ranks)) == len(ranks):
+    if _all_differ(ranks):
         return range(len(ranks))
     rows = list(counter.available.values())
     return sorted(range(len(ranks)), key=lambda place: (ranks[place], -sum(row[place] for row in rows)))
+
+
+@lru_cache(maxsize=10_000)
+def _all_differ(ranks: tuple[int, ...]) -> bool:
+    return len(set(ranks)) == len(ranks)
 
 
 def _needs(wants: Sequence[Want], counter: Counter) -> list[tuple[Sequence[Decimal], Decimal]]:
@@ -118,7 +124,8 @@ def _needs(wants: Sequence[Want], counter: Counter) -> list[tuple[Sequence[Decim
 
 
 def _lines(wants: Sequence[Want], counter: Counter) -> list[covering.Line]:
+    rows = {product: list(row) for product, row in counter.available.items()}
     return [
-        covering.Line(number, product, quantity, counter.available[product])
+        covering.Line(number, product, quantity, rows[product])
         for number, (product, quantity) in enumerate(wants)
     ]

@@ -90,7 +90,7 @@ def _enter(books: Books, product_id: ProductId, sku: str) -> None:
 
 
 def _publish(books: Books, shop: Shop, product_id: ProductId) -> None:
-    books.put(tables.STOCK, product_id, moves.publish(books, product_id, books.stock(product_id), shop))
+    moves.publish(books, product_id, books.stock(product_id), shop)
 
 
 def _withdraw(books: Books, product_id: ProductId, sku: str) -> None:

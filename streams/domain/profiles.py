@@ -94,7 +94,10 @@ def _oldest(profiles: tuple[SeenProfile, ...]) -> CustomerId:
 
 def _use(books: Books, email: str, profiles: tuple[SeenProfile, ...]) -> None:
     used = _oldest(profiles)
-    books.put(tables.EMAILS, email, EmailEntry(used, profiles))
+    customer = books.customer(used)
+    if customer is None:
+        raise LookupError(f"profile {used} of store {books.store_id} has an e-mail and is not in the books")
+    books.put(tables.EMAILS, email, EmailEntry(used, customer.name, profiles))
     for one in profiles:
         _mark(books, one.customer_id, None if one.customer_id == used else used)
 

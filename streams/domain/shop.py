@@ -16,7 +16,7 @@ class Shop:
     """
 
     __slots__ = (
-        "_integrated", "_names", "_quantum", "connected", "link", "outlets", "oversell", "policy",
+        "_integrated", "_names", "_processors", "_quantum", "connected", "link", "outlets", "oversell", "policy",
         "ranks", "safety", "safety_total", "zero",
     )  # fmt: skip
 
@@ -35,6 +35,7 @@ class Shop:
         self._quantum = Decimal(1).scaleb(-link.currency_precision)
         self.zero = Decimal(0).quantize(self._quantum)
         self._names = {outlet.id for outlet in link.outlets}
+        self._processors = frozenset(processor.name for processor in link.processors or ())
         self._integrated = (
             None if link.processors is None else {_plain(p.name): p.name for p in link.processors}
         )
@@ -62,7 +63,7 @@ class Shop:
         """Return the processor's name if payments through it are integrated ones (DOMAIN S5), else None."""
         if not name:
             return None
-        if self._integrated is None:
+        if self._integrated is None or name in self._processors:
             return name
         return self._integrated.get(_plain(name))
 

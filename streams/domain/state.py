@@ -34,6 +34,7 @@ class Stock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     SKU, and `published` how many times it was told any.
     """
 
+    outlets: dict[OutletId, Level] = {}
     sku: str = ""
     active: bool = True
     named: bool = False
@@ -42,7 +43,6 @@ class Stock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     online: Decimal | None = None
     published: int = 0
     repaired: bool = False
-    outlets: dict[OutletId, Level] = {}
 
 
 class SkuIndex(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -59,9 +59,10 @@ class SeenProfile(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class EmailEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Who has an e-mail: `used` is the customer of new orders (DOMAIN 6)."""
+    """Who has an e-mail: `used`, called `name`, is the customer of new orders (DOMAIN 6)."""
 
     used: CustomerId
+    name: str
     profiles: tuple[SeenProfile, ...] = ()
 
 

@@ -29,7 +29,7 @@ def situations(draw: st.DrawFn, outlets: int = 5) -> tuple[list[Want], Counter]:
     wanted = {want.product_id for want in wants}
     counter = Counter(
         [OutletId(f"o{place}") for place in range(size)],
-        ranks,
+        tuple(ranks),
         {name: row for name, row in stock.items() if name in wanted},
         used,
     )
@@ -110,7 +110,7 @@ def test_lines_stay_whole_over_the_fewest_and_best_outlets_when_that_can_be(
     situation: tuple[list[Want], Counter],
 ) -> None:
     wants, counter = situation
-    counter = counter._replace(used=frozenset(), ranks=list(range(len(counter.outlets))))
+    counter = counter._replace(used=frozenset(), ranks=tuple(range(len(counter.outlets))))
     takes = lightspeed(wants, counter)
     everywhere = range(len(counter.outlets))
     best = next(

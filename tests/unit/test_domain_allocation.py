@@ -262,7 +262,7 @@ def places(
     available = {ProductId(product): levels for product, levels in stock.items()}
     takes = lightspeed(
         [Want(ProductId(product), Decimal(quantity)) for product, quantity in wants],
-        Counter(outlets, list(range(size)), available, used),
+        Counter(outlets, tuple(range(size)), available, used),
     )
     return {take.place for take in takes}
 
@@ -305,7 +305,7 @@ def test_lines_of_one_product_are_packed_not_just_counted() -> None:
 @pytest.mark.parametrize("policy", sorted(POLICIES))
 def test_a_policy_answers_nothing_when_there_is_nothing(policy: str) -> None:
     wants = [Want(ProductId("a"), Decimal(1))]
-    counter = Counter([OutletId("o")], [0], {ProductId("a"): row(0)})
+    counter = Counter([OutletId("o")], (0,), {ProductId("a"): row(0)})
     assert POLICIES[policy](wants, counter) == []
 
 
