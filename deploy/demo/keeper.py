@@ -24,11 +24,11 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int | None:
-        return self._child.pid if self._child is not None else None
+        return self._child.pid if self._child is not None and self._child.poll() is None else None
 
     @property
     def running(self) -> bool:
-        return self._child is not None and self._child.poll() is None
+        return self.pid is not None
 
     def start(self) -> None:
         with self._log.open("ab") as output:

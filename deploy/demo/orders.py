@@ -23,6 +23,8 @@ METHODS: Sequence[tuple[str, str | None, str]] = (
     ("Pay at the counter", None, "AWAITING_PAYMENT"),
 )
 WEIGHTS = (45, 20, 15, 10, 10)
+BUYERS = 1_000
+"""Of each store; so there are first orders and later ones of the same customer."""
 
 
 class Published(NamedTuple):
@@ -105,7 +107,7 @@ def order(number: int, chance: Random) -> tuple[str, bytes]:
     order_id = f"D{number:07d}"
     placed = FIRST_DAY + timedelta(seconds=number)
     stamp, epoch = placed.strftime("%Y-%m-%d %H:%M:%S +0000"), int(placed.timestamp())
-    person = chance.randrange(4000)
+    person = chance.randrange(BUYERS)
     name = NAMES[person % len(NAMES)]
     wares = chance.sample(range(len(WARES)), chance.choices((1, 2, 3), (55, 30, 15))[0])
     items = [

@@ -22,7 +22,7 @@ SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (
        max(processed_at) AS last_processed,
        max(recorded_at) AS last_recorded
 FROM (SELECT recorded_at, received_at, processed_at FROM tillstream.sales
-      WHERE revision = 1 AND store_id = ANY($1::text[])) AS first
+      WHERE revision = 1 AND store_id = ANY($1::text[]) ORDER BY received_at DESC LIMIT $2) AS first
 """
 
 
@@ -67,9 +67,9 @@ class HistoryView:
             await self.close()
         return self.standing
 
-    async def timing(self, stores: list[str]) -> Timing | None:
-        """Return the timing of these stores' sales; None when there are none."""
-        row = await (await self.connection()).fetchrow(_LATENCY, stores)
+    async def timing(self, stores: list[str], last: int | None = None) -> Timing | None:
+        """Return the timing of these stores' sales, all or the last so many; None when there are none."""
+        row = await (await self.connection()).fetchrow(_LATENCY, stores, last)
         if row["ms"] is None:
             return None
         return Timing(

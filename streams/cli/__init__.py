@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import demo, publish, quality, stack, topics, worker
+from streams.cli import bench, demo, publish, quality, stack, topics, worker
 
 EPILOG = """
 **Examples**
@@ -64,6 +64,7 @@ def _root(
 # In the order in which `--help` lists them, within the panels of streams/cli/panels.py.
 for module in (
     demo,
+    bench,
     stack,
     worker,
     publish,

@@ -1,0 +1,110 @@
+"""A place to measure in: topics under a prefix of their own, a database of its own, workers by hand."""
+
+import os
+import time
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import asyncpg
+import psutil
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+from pydantic import SecretStr
+
+from deploy.demo import store
+from deploy.demo.keeper import WorkerProcess
+from deploy.demo.publisher import Publisher
+from deploy.local.stack import Stack
+from deploy.verify.history import HistoryView
+from storage.schema import migrate
+from streams.provision import create
+from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
+
+LEVEL = 1_000_000
+"""Pieces of each ware at each outlet: a benchmark does not run out."""
+
+
+class Site:
+    """One measurement's topics, database and workers; `name` is the prefix."""
+
+    def __init__(self, stack: Stack, name: str, partitions: int) -> None:
+        self._stack = stack
+        self._admin_dsn = stack.endpoints.postgres_dsn
+        self._database = f"bench_{name}"
+        self.dsn = urlsplit(self._admin_dsn)._replace(path=f"/{self._database}").geturl()
+        bootstrap = stack.endpoints.bootstrap
+        self.settings = Settings(
+            KafkaSettings(bootstrap=bootstrap),
+            PostgresSettings(dsn=SecretStr(self.dsn)),
+            WorkerSettings(prefix=f"{name}.", partitions=partitions),
+        )
+        environment = os.environ | {
+            "TILLSTREAM_KAFKA_BOOTSTRAP": bootstrap,
+            "TILLSTREAM_POSTGRES_DSN": self.dsn,
+            "TILLSTREAM_PREFIX": f"{name}.",
+        }
+        logs = stack.data_dir / "logs"
+        self.stock = WorkerProcess("stock", environment, logs / f"{name}-stock.log")
+        self.history = WorkerProcess("history", environment, logs / f"{name}-history.log")
+        self.publisher = Publisher(bootstrap, partitions, f"{name}.")
+        self.view = HistoryView(self.dsn)
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+
+    async def __aenter__(self) -> Self:
+        admin = await asyncpg.connect(self._admin_dsn)
+        await admin.execute(f'CREATE DATABASE "{self._database}"')
+        await admin.close()
+        await create(self.settings, partitions=self.settings.worker.partitions)
+        await migrate(await self.view.connection())
+        await self._admin.start()
+        await self.publisher.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stock.stop()
+        await self.history.stop()
+        await self.publisher.__aexit__()
+        await self.view.close()
+        await self._admin.close()
+
+    async def set_up(self, stores: list[str]) -> None:
+        """Publish the stores' links and stock."""
+        for store_id in stores:
+            await self.publisher.send("store.links", store_id, [store.link(store_id)])
+            await self.publisher.send("pos.inventory", store_id, list(store.levels(store_id, LEVEL)))
+
+    async def decided(self) -> int:
+        """Return how many order records the stock worker has committed."""
+        try:
+            offsets = await self._admin.list_consumer_group_offsets(self.settings.worker.app_id("stock"))
+        except GroupCoordinatorNotAvailableError:
+            return 0  # a new broker makes its offsets topic when the first group asks
+        orders = self.settings.worker.topic("ecom.orders")
+        return sum(at.offset for place, at in offsets.items() if place.topic == orders)
+
+    def cpu_s(self) -> dict[str, float]:
+        """Return the CPU seconds used so far, by part."""
+        parts: dict[str, Any] = {"stock": self.stock.pid, "history": self.history.pid}
+        for part in (self._stack.kafka, self._stack.postgres):
+            parts[part.name] = part.server.pid if part.server is not None else None
+        return {name: _cpu_s(pid) for name, pid in parts.items() if pid is not None}
+
+
+def _cpu_s(pid: int) -> float:
+    process = psutil.Process(pid)
+    total = 0.0
+    for each in (process, *process.children(recursive=True)):
+        try:
+            times = each.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        # Postgres' sessions come and go: those that ended are in their parent's children times.
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def now() -> float:
+    return time.monotonic()

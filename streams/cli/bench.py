@@ -1,0 +1,68 @@
+"""`tillstream bench`: how fast it is on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from streams.cli import panels
+
+_EPILOG = """
+**Examples**
+
+    tillstream bench                          about two minutes
+
+    tillstream bench --orders 200000 --json   a longer one, as one JSON object
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("bench", rich_help_panel=panels.TRY, epilog=_EPILOG)(_bench)
+
+
+def _bench(
+    orders: Annotated[int, typer.Option(min=1_000, help="Orders of each backlog.")] = 60_000,
+    stores: Annotated[int, typer.Option(min=1, max=999, help="Over how many stores.")] = 16,
+    partitions: Annotated[int, typer.Option(min=1, max=64, help="Partitions of every topic.")] = 4,
+    rate: Annotated[float, typer.Option(min=1, help="Orders per second of the latency measurement.")] = 300.0,
+    seconds: Annotated[float, typer.Option(min=5, help="How long that lasts.")] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure backlogs drained and latency, on an embedded Kafka and Postgres of its own."""
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    from deploy.bench.run import Options, measure
+    from deploy.local.progress import Terminal
+    from deploy.local.stack import Stack
+    from streams import log
+
+    log.silence_clients()
+    console = Console(stderr=True)
+    options = Options(orders=orders, stores=stores, partitions=partitions, rate=rate, seconds=seconds)
+    with Stack.ephemeral() as stack:
+        stack.up(attached=True, progress=Terminal(console))
+        report = asyncio.run(measure(stack, options, console.print))
+    if as_json:
+        print(msgspec.json.encode(report).decode())
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("measured")
+    table.add_column("orders/s", justify="right")
+    table.add_column("CPU per order (µs)")
+    for name, drain in (
+        ("stock worker, backlog", report.stock),
+        ("history worker, backlog", report.history),
+        ("end to end, backlog", report.end_to_end),
+    ):
+        cpu = ", ".join(f"{part} {used:.0f}" for part, used in drain.cpu_us_per_order.items())
+        table.add_row(name, f"{drain.per_s:,.0f}", cpu)
+    Console().print(table)
+    latency = report.latency
+    print(
+        f"at {latency.rate:.0f} orders/s: p50 {latency.p50_ms} ms, p99 {latency.p99_ms} ms from record to row"
+    )
