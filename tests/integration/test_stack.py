@@ -235,29 +235,30 @@ def test_torn_state_files_lose_no_running_server(running: Stack) -> None:
         (running.data_dir / "run" / name).write_bytes(b'{"pid": 1')
     assert pids(running) == before
     assert running.endpoints == endpoints
-    running.down()
+    assert running.up() == endpoints
+    assert pids(running) == before
+
+
+def test_down_leaves_no_process_and_never_touches_another_with_the_same_pid(running: Stack) -> None:
+    assert processes_of(running.data_dir)
+    assert running.down() is True
     assert processes_of(running.data_dir) == []
-
-
-def test_a_pid_that_belongs_to_another_process_by_now_is_left_alone(shared: Stack) -> None:
-    shared.down()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(170)"]) as bystander:
         try:
             for name in ("kafka.json", "postgres.json"):
-                path = shared.data_dir / "run" / name
+                path = running.data_dir / "run" / name
                 path.write_text(json.dumps({"pid": bystander.pid, "started": 1.0, "ports": {}}))
-            lock = shared.postgres.home / "postmaster.pid"
-            lock.write_text(f"{bystander.pid}\n{shared.postgres.home}\n1\n1\n\n127.0.0.1\n1 1\nready\n")
-            assert shared.status().running is False
-            assert shared.down() is False
-            shared.up()
-            assert bystander.pid not in pids(shared)
-            assert shared.down() is True
+            lock = running.postgres.home / "postmaster.pid"
+            lock.write_text(f"{bystander.pid}\n{running.postgres.home}\n1\n1\n\n127.0.0.1\n1 1\nready\n")
+            assert running.status().running is False
+            assert running.down() is False
+            assert run("status", "--data-dir", str(running.data_dir))[0] == 3
+            running.up()
+            assert bystander.pid not in pids(running)
+            running.down()
             assert bystander.poll() is None
         finally:
             bystander.kill()
-    assert processes_of(shared.data_dir) == []
-    assert run("status", "--data-dir", str(shared.data_dir))[0] == 3
 
 
 def test_two_that_start_at_once_share_one_stack(running: Stack) -> None:
