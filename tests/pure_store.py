@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
+from zlib import crc32
 
 import msgspec
 
@@ -74,16 +75,17 @@ class PureStore:
     log: list[Any] = field(default_factory=list)
     """All that the store was told, in order."""
 
-    def moment(self, topic: str) -> Moment:
+    def moment(self, topic: str, message: Any = None) -> Moment:
         self.offset += 1
         at = START + timedelta(seconds=self.offset)
-        return Moment(Source(topic=topic, partition=0, offset=self.offset), at, at)
+        checksum = crc32(msgspec.json.encode(message))
+        return Moment(Source(topic=topic, partition=0, offset=self.offset), at, at, checksum)
 
     def tell(self, message: Any, *, drain: bool = True) -> Outcome:
         """Decide one message, then work the backlog off unless told not to."""
         self.log.append(message)
         topic, decide = DECIDE[type(message)]
-        books = Books(self.store_id, self.tables, self.moment(topic))
+        books = Books(self.store_id, self.tables, self.moment(topic, message))
         outcome = waiting.hold(books, message) if waiting.must_wait(books) else decide(books, message)
         self._carry_out(books)
         if drain:
@@ -294,6 +296,7 @@ def check_levels(
                     ),
                     Decimal(0),
                 )
+                assert stock.raw == raw, name
                 assert stock.online == max(raw, Decimal(0)), name
                 assert store.online(stock.sku) == stock.online
 

@@ -1,12 +1,11 @@
 """Allocation: which outlets fulfil an order, by the link's rules and the store's policy (DOMAIN 3)."""
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 
 from streams.domain.books import Books
 from streams.domain.lines import Part
 from streams.domain.moves import Moves
-from streams.domain.policies import Counter, Want
+from streams.domain.policies import Counter, Row, Want
 from streams.domain.shop import Shop
 from streams.domain.state import ZERO
 from topics.ids import OutletId, ProductId
@@ -49,7 +48,7 @@ def allocate(
     outlets = shop.outlets
     if not outlets:
         return
-    available: dict[ProductId, Sequence[Decimal]] = {}
+    available: dict[ProductId, Row] = {}
     wants = []
     for part in wanting:
         product_id: ProductId = part.product_id  # type: ignore[assignment]  # filtered above
@@ -59,17 +58,17 @@ def allocate(
     places = NO_PLACES
     if used:
         places = frozenset([outlets.index(outlet) for outlet in used if outlet in shop.connected])
-    first = min(places, default=len(outlets))
-    for number, place, quantity in shop.policy(wants, Counter(outlets, shop.ranks, available, places)):
-        part = wanting[number]
+    first = min(places) if places else len(outlets)
+    for take in shop.policy(wants, Counter(outlets, shop.ranks, available, places)):
+        place, quantity = take.place, take.quantity
+        part, outlet = wanting[take.want], outlets[place]
         first = min(first, place)
-        outlet = outlets[place]
         part.wanted = ZERO if part.wanted is quantity else part.wanted - quantity
         if part.allocations:
             part.add(outlet, quantity, ZERO)
         else:
             part.allocations = [Allocation(outlet_id=outlet, quantity=quantity)]
-        moves.allocate(wants[number].product_id, outlet, quantity, ZERO, part.line_id)
+        moves.allocate(wants[take.want].product_id, outlet, quantity, ZERO, part.line_id)
     if not shop.oversell:
         return
     outlet = outlets[first if first < len(outlets) else 0]

@@ -82,7 +82,7 @@ def _held(books: Books, member: str) -> Held:
 
 def _moment(books: Books, held: Held) -> Moment:
     source = Source(topic=held.topic, partition=held.partition, offset=held.offset)
-    return Moment(source, held.received_at, books.moment.processed_at)
+    return Moment(source, held.received_at, books.moment.processed_at, held.checksum)
 
 
 def _closed(books: Books, subject: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -30,15 +30,19 @@ class Reader(Protocol):
         """Yield the rows whose key begins with the prefix, in any order."""
 
 
-class Moment(NamedTuple):
-    """When and where from: the record that is being decided, when it came, and when it is decided. UTC."""
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """When and where from: the record that is being decided, when it came, and when it is decided. UTC.
+
+    `checksum` is one of the record's value (0: not known): a record that came before is known by it.
+    """
 
     source: Source
     received_at: datetime
     processed_at: datetime
+    checksum: int = 0
 
 
-class Changes(NamedTuple):
+class Changes(msgspec.Struct, frozen=True, gc=False):
     """What a decision changes: rows to put (None: to delete) and events to send, in order."""
 
     puts: Puts

@@ -1,17 +1,18 @@
 """Fulfilments: what each outlet has to do for a sale. One for each (sale, outlet, type) (DOMAIN 3)."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+import msgspec
 
 from streams.domain.books import Books
 from topics.fulfillments import Fulfillment, FulfillmentLine, FulfillmentState, FulfillmentType
 from topics.ids import OrderId, OutletId, SaleId, fulfillment_id
 from topics.sales import SaleFulfillment, SaleFulfillmentLine, SaleLine
 
-OutletLines = dict[OutletId, tuple[FulfillmentLine, ...]]
+OutletLines = dict[OutletId, list[FulfillmentLine]]
 
 
-class Fulfilling(NamedTuple):
+class Fulfilling(msgspec.Struct, frozen=True, gc=False):
     """A sale's fulfilments as the sale shows them, and the events of those that changed."""
 
     shown: tuple[SaleFulfillment, ...]
@@ -20,20 +21,23 @@ class Fulfilling(NamedTuple):
 
 def by_outlet(lines: Iterable[SaleLine]) -> OutletLines:
     """Return what each outlet is to fulfil of the lines; a bundle gives a line for each of its parts."""
-    found: dict[OutletId, list[FulfillmentLine]] = {}
+    found: OutletLines = {}
     for line in lines:
         for part in line.components or (line,):
             for allocation in part.allocations:
-                found.setdefault(allocation.outlet_id, []).append(
-                    FulfillmentLine(
-                        line_id=line.line_id,
-                        sku=part.sku,
-                        product_id=part.product_id,
-                        quantity=allocation.quantity,
-                        backordered=allocation.backordered,
-                    )
+                outlet = allocation.outlet_id
+                row = FulfillmentLine(
+                    line_id=line.line_id,
+                    sku=part.sku,
+                    product_id=part.product_id,
+                    quantity=allocation.quantity,
+                    backordered=allocation.backordered,
                 )
-    return {outlet: tuple(rows) for outlet, rows in found.items()}
+                if outlet in found:
+                    found[outlet].append(row)
+                else:
+                    found[outlet] = [row]
+    return found
 
 
 def revise(
@@ -52,7 +56,7 @@ def revise(
     if before:
         had = by_outlet(lines_before)
         for old in before:
-            mine = wanted.pop(old.outlet_id, ()) if old.type == kind else ()
+            mine = wanted.pop(old.outlet_id, []) if old.type == kind else []
             if mine and (old.state == "cancelled" or mine != had.get(old.outlet_id)):
                 state: FulfillmentState = "new" if old.state == "cancelled" else old.state
             elif not mine and old.state not in {"cancelled", "fulfilled"}:
@@ -78,7 +82,7 @@ def _event(
     kind: FulfillmentType,
     state: FulfillmentState,
     revision: int,
-    lines: tuple[FulfillmentLine, ...],
+    lines: list[FulfillmentLine],
 ) -> Fulfillment:
     own_id = fulfillment_id(sale_id, outlet_id, kind)
     moment = books.moment
@@ -95,7 +99,7 @@ def _event(
         type=kind,
         state=state,
         revision=revision,
-        lines=lines,
+        lines=tuple(lines),
     )
 
 
@@ -107,9 +111,11 @@ def _shown(event: Fulfillment) -> SaleFulfillment:
         state=event.state,
         revision=event.revision,
         lines=tuple(
-            SaleFulfillmentLine(
-                line_id=line.line_id, sku=line.sku, product_id=line.product_id, quantity=line.quantity
-            )
-            for line in event.lines
+            [
+                SaleFulfillmentLine(
+                    line_id=line.line_id, sku=line.sku, product_id=line.product_id, quantity=line.quantity
+                )
+                for line in event.lines
+            ]
         ),
     )

@@ -1,5 +1,7 @@
 """A store's link is set, changed or removed (DOMAIN 2)."""
 
+import msgspec
+
 from streams.domain import arrivals, exceptions, moves, queues, tables
 from streams.domain.books import Books
 from streams.domain.outcomes import Outcome
@@ -31,7 +33,9 @@ def set_link(books: Books, link: StoreLink | None) -> Outcome:
     if before is None or _sells(before) != _sells(link):
         for name, stock in books.scan(tables.STOCK):
             if stock.listed:
-                moves.publish(books, ProductId(name), stock, shop)
+                raw = moves.online_level(stock, shop)
+                if raw != stock.raw:
+                    moves.publish(books, ProductId(name), msgspec.structs.replace(stock, raw=raw))
     short = sorted({"\0".join(name.split("\0")[:2]) for name in queues.names(books, "short\0")})
     if short:
         arrivals.serve(books, shop, short, "link_changed")

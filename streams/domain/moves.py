@@ -1,13 +1,14 @@
 """Stock as one decision moves it: the only place that changes a level (DOMAIN 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from streams.domain import tables
 from streams.domain.books import Books
+from streams.domain.policies import Row
 from streams.domain.shop import Shop
 from streams.domain.state import ZERO, Level, Stock
 from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId
@@ -42,24 +43,14 @@ def online_level(stock: Stock, shop: Shop) -> Decimal:
     return total
 
 
-def publish(books: Books, product_id: ProductId, stock: Stock, shop: Shop) -> None:
+def publish(books: Books, product_id: ProductId, stock: Stock) -> None:
     """Write the stock; tell the online store the product's level if it is another one than before."""
     if stock.listed:
-        raw = online_level(stock, shop)
-        level = raw if raw > 0 else ZERO
+        level = stock.raw if stock.raw > 0 else ZERO
         if level != stock.online:
-            announce(books, stock.sku, level, raw, product_id, product_id, stock.published + 1)
-            stock = Stock(
-                stock.outlets,
-                stock.sku,
-                stock.active,
-                stock.named,
-                True,
-                stock.version,
-                level,
-                stock.published + 1,
-                stock.repaired,
-            )
+            count = stock.published + 1
+            announce(books, stock.sku, level, stock.raw, product_id, product_id, count)
+            stock = replace(stock, online=level, published=count)
     books.put(tables.STOCK, product_id, stock)
 
 
@@ -94,6 +85,7 @@ class _Shelf(msgspec.Struct, gc=False):
 
     stock: Stock
     outlets: dict[OutletId, Level]
+    raw: Decimal
     moved: bool = False
 
     def set(self, outlet_id: OutletId, level: Level) -> None:
@@ -103,27 +95,22 @@ class _Shelf(msgspec.Struct, gc=False):
         self.outlets[outlet_id] = level
 
 
-class _Row(Sequence[Decimal]):
-    """What is available at each outlet, worked out where it is looked at: mostly the first outlet has it all."""
+class _Row(msgspec.Struct, frozen=True, gc=False):
+    """What is available at each outlet, worked out where one looks: mostly the first outlet has it all."""
 
-    __slots__ = ("_levels", "_outlets", "_safety")
+    levels: dict[OutletId, Level]
+    outlets: Sequence[OutletId]
+    safety: dict[OutletId, Decimal]
 
-    def __init__(
-        self, levels: dict[OutletId, Level], outlets: Sequence[OutletId], safety: dict[OutletId, Decimal]
-    ) -> None:
-        self._levels = levels
-        self._outlets = outlets
-        self._safety = safety
+    def __iter__(self) -> Iterator[Decimal]:
+        return map(self.__getitem__, range(len(self.outlets)))
 
-    def __len__(self) -> int:
-        return len(self._outlets)
-
-    def __getitem__(self, place: Any) -> Any:
-        outlet = self._outlets[place]
-        level = self._levels.get(outlet)
+    def __getitem__(self, place: int, /) -> Decimal:
+        outlet = self.outlets[place]
+        level = self.levels.get(outlet)
         if level is None:
             return ZERO
-        have = free(level, self._safety[outlet] if outlet in self._safety else ZERO)
+        have = free(level, self.safety.get(outlet, ZERO))
         return have if have > 0 else ZERO
 
 
@@ -144,10 +131,10 @@ class Moves:
         shelf = self._shelves.get(product_id)
         if shelf is None:
             stock = self._books.stock(product_id)
-            shelf = self._shelves[product_id] = _Shelf(stock, stock.outlets)
+            shelf = self._shelves[product_id] = _Shelf(stock, stock.outlets, stock.raw)
         return shelf
 
-    def available(self, product_id: ProductId, outlets: Sequence[OutletId]) -> Sequence[Decimal]:
+    def available(self, product_id: ProductId, outlets: Sequence[OutletId]) -> Row:
         """Return what is available of the product at each outlet now, not below zero."""
         return _Row(self._shelf(product_id).outlets, outlets, self._shop.safety)
 
@@ -160,25 +147,7 @@ class Moves:
         line_id: LineId,
     ) -> None:
         """Promise pieces to a sale; `backordered` of them are not there."""
-        shelf = self._shelf(product_id)
-        old = shelf.outlets.get(outlet_id, NO_LEVEL)
-        self._move(
-            "allocated",
-            product_id,
-            outlet_id,
-            shelf,
-            Level(
-                old.on_hand,
-                old.allocated + quantity,
-                old.awaiting,
-                old.backordered + backordered if backordered else old.backordered,
-                old.revision + 1,
-                old.version,
-                old.counted_at,
-            ),
-            allocated=quantity,
-            line_id=line_id,
-        )
+        self._promise("allocated", product_id, outlet_id, quantity, backordered, line_id)
 
     def release(
         self,
@@ -189,25 +158,49 @@ class Moves:
         line_id: LineId,
     ) -> None:
         """Take back a promise: the point of sale never took the pieces, so they are free at once."""
+        self.freed[product_id] = None
+        self._promise("released", product_id, outlet_id, -quantity, -backordered, line_id)
+
+    def _promise(
+        self,
+        kind: MovementKind,
+        product_id: ProductId,
+        outlet_id: OutletId,
+        quantity: Decimal,
+        backordered: Decimal,
+        line_id: LineId,
+    ) -> None:
         shelf = self._shelf(product_id)
         old = shelf.outlets.get(outlet_id, NO_LEVEL)
-        self.freed[product_id] = None
-        self._move(
-            "released",
-            product_id,
+        if outlet_id in self._shop.connected:
+            shelf.raw -= quantity
+        allocated = old.allocated + quantity
+        revision = old.revision + 1
+        shelf.set(
             outlet_id,
-            shelf,
             Level(
                 old.on_hand,
-                old.allocated - quantity,
+                allocated,
                 old.awaiting,
-                old.backordered - backordered,
-                old.revision + 1,
+                old.backordered + backordered if backordered else old.backordered,
+                revision,
                 old.version,
                 old.counted_at,
             ),
-            allocated=-quantity,
-            line_id=line_id,
+        )
+        self._movements.append(
+            Movement(
+                kind=kind,
+                product_id=product_id,
+                sku=shelf.stock.sku,
+                outlet_id=outlet_id,
+                revision=revision,
+                allocated=quantity,
+                on_hand_after=old.on_hand,
+                allocated_after=allocated,
+                awaiting_after=old.awaiting,
+                line_id=line_id,
+            )
         )
 
     def count(self, level: InventoryLevel) -> bool:
@@ -226,12 +219,26 @@ class Moves:
             before.version if level.version is None else level.version,
             self._books.moment.received_at,
         )
+        shelf.set(level.outlet_id, new)
         if not changed:
-            shelf.set(level.outlet_id, new)
             return False
         if delta > 0:
             self.freed[level.product_id] = None
-        self._move("counted", level.product_id, level.outlet_id, shelf, new, on_hand=delta)
+        if level.outlet_id in self._shop.connected:
+            shelf.raw += delta
+        self._movements.append(
+            Movement(
+                kind="counted",
+                product_id=level.product_id,
+                sku=shelf.stock.sku,
+                outlet_id=level.outlet_id,
+                revision=new.revision,
+                on_hand=delta,
+                on_hand_after=new.on_hand,
+                allocated_after=new.allocated,
+                awaiting_after=new.awaiting,
+            )
+        )
         return True
 
     def uncovered(self, product_id: ProductId, outlet_id: OutletId) -> Decimal:
@@ -263,38 +270,9 @@ class Moves:
             ),
         )
 
-    def _move(
-        self,
-        kind: MovementKind,
-        product_id: ProductId,
-        outlet_id: OutletId,
-        shelf: _Shelf,
-        new: Level,
-        *,
-        on_hand: Decimal = ZERO,
-        allocated: Decimal = ZERO,
-        line_id: LineId | None = None,
-    ) -> None:
-        shelf.set(outlet_id, new)
-        self._movements.append(
-            Movement(
-                kind=kind,
-                product_id=product_id,
-                sku=shelf.stock.sku,
-                outlet_id=outlet_id,
-                revision=new.revision,
-                on_hand=on_hand,
-                allocated=allocated,
-                on_hand_after=new.on_hand,
-                allocated_after=new.allocated,
-                awaiting_after=new.awaiting,
-                line_id=line_id,
-            )
-        )
-
     def post(self, cause: str, sale_id: SaleId | None = None, order_id: OrderId | None = None) -> None:
         """Write the levels, the movements as one event, and the online levels that are others now."""
-        books, shop, movements = self._books, self._shop, self._movements
+        books, movements = self._books, self._movements
         if movements:
             moment = books.moment
             first = movements[0]
@@ -314,6 +292,6 @@ class Moves:
             )
         for product_id, shelf in self._shelves.items():
             if shelf.moved:
-                publish(books, product_id, msgspec.structs.replace(shelf.stock, outlets=shelf.outlets), shop)
+                publish(books, product_id, replace(shelf.stock, outlets=shelf.outlets, raw=shelf.raw))
         self._movements = []
         self._shelves = {}

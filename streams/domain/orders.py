@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 from typing import Final
-from zlib import crc32
 
 import msgspec
 
@@ -53,11 +52,11 @@ def take(books: Books, order: Order) -> Outcome:
     # The id of its own sale is only the online store's note of ours; such an order is still the customer's.
     if external is not None and external != own_id and books.sale(SaleId(external)) is not None:
         return Outcome.ECHO
-    checksum = crc32(_ENCODER.encode(order))
+    checksum = books.moment.checksum
     if old is not None:
         if order.version < old.order_version:
             return Outcome.LATE
-        if order.version == old.order_version and checksum == old.order_checksum:
+        if checksum and order.version == old.order_version and checksum == old.order_checksum:
             return Outcome.UNCHANGED
     return _Snapshot(books, shop, order, own_id, old, checksum).decide()
 
@@ -291,7 +290,10 @@ class _Snapshot:
         if self._parked:
             source = books.moment.source
             body = msgspec.Raw(_ENCODER.encode(order))
-            held = Held(source.topic, source.partition, source.offset, books.moment.received_at, body)
+            moment = books.moment
+            held = Held(
+                source.topic, source.partition, source.offset, moment.received_at, body, moment.checksum
+            )
             queues.join(books, queues.PARKED, order.order_id, held)
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from streams.domain.shop import Shop
 from topics.ids import SaleId
@@ -17,7 +19,7 @@ FEW_CENTS: Final = 5
 """A difference of more smallest units than this between total and parts is flagged (DOMAIN 2)."""
 
 
-class Amounts(NamedTuple):
+class Amounts(msgspec.Struct, frozen=True, gc=False):
     """An order's money in the currency's precision.
 
     `total` is what the customer owes in all: eCom's total, which is what was left to pay, and what gift card,
@@ -45,8 +47,12 @@ def amounts(order: Order, shop: Shop) -> Amounts:
     shipping = money(order.shipping + order.handling + order.surcharges)
     tax = money(order.tax)
     left = money(order.total)
-    gift_card, store_credit, loyalty = money(order.gift_card), money(order.store_credit), money(order.loyalty)
-    total = left + gift_card + store_credit + loyalty
+    gift_card = store_credit = loyalty = shop.zero
+    total = left
+    if order.gift_card or order.store_credit or order.loyalty:
+        gift_card, store_credit = money(order.gift_card), money(order.store_credit)
+        loyalty = money(order.loyalty)
+        total += gift_card + store_credit + loyalty
     expected = subtotal - discount + shipping
     if not order.prices_include_tax:
         expected += tax

@@ -1,22 +1,33 @@
 """Which outlet fulfils what: named, pure policies (DOMAIN 3). A store's link names one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Protocol
+
+import msgspec
 
 from streams.domain import covering
+from streams.domain.state import ZERO
 from topics.ids import OutletId, ProductId
 
 
-class Want(NamedTuple):
+class Want(msgspec.Struct, frozen=True, gc=False):
     """So many pieces of a product, for one line (or one part of a bundle)."""
 
     product_id: ProductId
     quantity: Decimal
 
 
-class Counter(NamedTuple):
+class Row(Protocol):
+    """What is available at each place, not below zero."""
+
+    def __getitem__(self, place: int, /) -> Decimal: ...
+
+    def __iter__(self) -> Iterator[Decimal]: ...
+
+
+class Counter(msgspec.Struct, frozen=True, gc=False):
     """What the connected outlets have to offer to an order.
 
     `outlets` are sorted by priority, then id, and `ranks` are their priorities. `available` has, for each
@@ -26,11 +37,11 @@ class Counter(NamedTuple):
 
     outlets: Sequence[OutletId]
     ranks: tuple[int, ...]
-    available: Mapping[ProductId, Sequence[Decimal]]
+    available: Mapping[ProductId, Row]
     used: frozenset[int] = frozenset()
 
 
-class Take(NamedTuple):
+class Take(msgspec.Struct, frozen=True, gc=False):
     """Pieces of want number `want` from the outlet at `place`."""
 
     want: int
@@ -41,8 +52,6 @@ class Take(NamedTuple):
 Policy = Callable[[Sequence[Want], Counter], list[Take]]
 """Answers which pieces come from where. It takes no more than is wanted, and never what is not there; what it
 leaves is oversold or stays unallocated, as the link says."""
-
-NO_TAKES: Final[list[Take]] = []
 
 
 def lightspeed(wants: Sequence[Want], counter: Counter) -> list[Take]:
@@ -81,8 +90,8 @@ def priority_only(wants: Sequence[Want], counter: Counter) -> list[Take]:
     """Each line takes what the outlets have, strictly by their priority: no outlet is spared, lines split."""
     left = {product: list(row) for product, row in counter.available.items()}
     takes = []
-    for number, (product, quantity) in enumerate(wants):
-        row, rest = left[product], quantity
+    for number, want in enumerate(wants):
+        row, rest = left[want.product_id], want.quantity
         for place in range(len(counter.outlets)):
             if rest <= 0:
                 break
@@ -112,20 +121,20 @@ def _all_differ(ranks: tuple[int, ...]) -> bool:
     return len(set(ranks)) == len(ranks)
 
 
-def _needs(wants: Sequence[Want], counter: Counter) -> list[tuple[Sequence[Decimal], Decimal]]:
+def _needs(wants: Sequence[Want], counter: Counter) -> list[tuple[Row, Decimal]]:
     """Return what each product is wanted in all, beside what there is: lines of one product share it."""
     available = counter.available
     if len(available) == len(wants):
         return [(available[want.product_id], want.quantity) for want in wants]
     total: dict[ProductId, Decimal] = {}
-    for product, quantity in wants:
-        total[product] = total.get(product, Decimal(0)) + quantity
+    for want in wants:
+        total[want.product_id] = total.get(want.product_id, ZERO) + want.quantity
     return [(available[product], quantity) for product, quantity in total.items()]
 
 
 def _lines(wants: Sequence[Want], counter: Counter) -> list[covering.Line]:
     rows = {product: list(row) for product, row in counter.available.items()}
     return [
-        covering.Line(number, product, quantity, rows[product])
-        for number, (product, quantity) in enumerate(wants)
+        covering.Line(number, want.product_id, want.quantity, rows[want.product_id])
+        for number, want in enumerate(wants)
     ]

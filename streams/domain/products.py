@@ -30,7 +30,7 @@ def name(books: Books, product: Product) -> Outcome:
     if same:
         return Outcome.UNCHANGED
     waiting = rename(books, shop, product.product_id, product.sku, active=product.active)
-    _publish(books, shop, product.product_id)
+    moves.publish(books, product.product_id, books.stock(product.product_id))
     if waiting:
         arrivals.serve(books, shop, waiting, "product_arrived")
     return Outcome.DECIDED
@@ -58,7 +58,7 @@ def rename(books: Books, shop: Shop, product_id: ProductId, sku: str, *, active:
     if old:
         _leave(books, shop, product_id, old)
     if new:
-        _enter(books, product_id, new)
+        _enter(books, shop, product_id, new)
     queue_names = [queues.unnamed(each) for each in (old, new) if each]
     return [queue for queue in queue_names if queues.first(books, queue) is not None]
 
@@ -71,17 +71,16 @@ def _leave(books: Books, shop: Shop, product_id: ProductId, sku: str) -> None:
         _withdraw(books, product_id, sku)
     change(books, product_id, listed=False)
     if len(others) == 1:
-        change(books, others[0], listed=True)
-        _publish(books, shop, others[0])
+        moves.publish(books, others[0], _list(books, shop, others[0]))
     _note_ambiguity(books, sku, others)
 
 
-def _enter(books: Books, product_id: ProductId, sku: str) -> None:
+def _enter(books: Books, shop: Shop, product_id: ProductId, sku: str) -> None:
     others = books.products(sku)
     products = tuple(sorted({*others, product_id}))
     books.put(tables.SKUS, sku, SkuIndex(products))
     if len(products) == 1:
-        change(books, product_id, listed=True)
+        _list(books, shop, product_id)
     elif len(others) == 1:
         if books.stock(others[0]).online is not None:
             _withdraw(books, others[0], sku)
@@ -89,8 +88,9 @@ def _enter(books: Books, product_id: ProductId, sku: str) -> None:
     _note_ambiguity(books, sku, products)
 
 
-def _publish(books: Books, shop: Shop, product_id: ProductId) -> None:
-    moves.publish(books, product_id, books.stock(product_id), shop)
+def _list(books: Books, shop: Shop, product_id: ProductId) -> Stock:
+    """Note that the product can be ordered under its SKU: it is active and alone has it."""
+    return change(books, product_id, listed=True, raw=moves.online_level(books.stock(product_id), shop))
 
 
 def _withdraw(books: Books, product_id: ProductId, sku: str) -> None:

@@ -16,8 +16,8 @@ class Shop:
     """
 
     __slots__ = (
-        "_integrated", "_names", "_processors", "_quantum", "connected", "link", "outlets", "oversell", "policy",
-        "ranks", "safety", "safety_total", "zero",
+        "_integrated", "_names", "_processors", "_quantum", "connected", "link", "outlets", "oversell",
+        "policy", "ranks", "safety", "safety_total", "zero",
     )  # fmt: skip
 
     def __init__(self, link: StoreLink) -> None:

@@ -30,8 +30,9 @@ class Stock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A product at all its outlets, and what it is called today.
 
     `named`: a product record named it, so an inventory record no longer may. `listed`: it is active and alone
-    has its SKU, so it can be ordered. `online` is the level that the online store was last told under that
-    SKU, and `published` how many times it was told any.
+    has its SKU, so it can be ordered. While it is, `raw` is Σ available over the connected outlets: every
+    movement keeps it up, and it is worked out anew when the listing or the link changes. `online` is the
+    level that the online store was last told under the SKU, `published` how many times it was told any.
     """
 
     outlets: dict[OutletId, Level] = {}
@@ -39,6 +40,7 @@ class Stock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     active: bool = True
     named: bool = False
     listed: bool = False
+    raw: Decimal = ZERO
     version: int | None = None
     online: Decimal | None = None
     published: int = 0
@@ -83,6 +85,7 @@ class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
     offset: int
     received_at: datetime
     body: msgspec.Raw
+    checksum: int = 0
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):

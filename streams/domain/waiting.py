@@ -31,6 +31,7 @@ def hold(books: Books, message: Inbound) -> Outcome:
         moment.source.offset,
         moment.received_at,
         msgspec.Raw(_ENCODER.encode(message)),
+        moment.checksum,
     )
     queues.join(books, queues.BACKLOG, held=held)
     if books.shop() is not None:

@@ -6,6 +6,7 @@ from itertools import combinations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streams.domain.policies import POLICIES, Counter, Take, Want, lightspeed
 from tests.pure_store import count, item, order, outlet, shop
@@ -93,7 +94,7 @@ def fits_whole(wants: list[Want], counter: Counter, places: tuple[int, ...]) -> 
     def place_from(number: int) -> bool:
         if number == len(wants):
             return True
-        product, quantity = wants[number]
+        product, quantity = wants[number].product_id, wants[number].quantity
         for place in places:
             if left[product, place] >= quantity:
                 left[product, place] -= quantity
@@ -110,7 +111,7 @@ def test_lines_stay_whole_over_the_fewest_and_best_outlets_when_that_can_be(
     situation: tuple[list[Want], Counter],
 ) -> None:
     wants, counter = situation
-    counter = counter._replace(used=frozenset(), ranks=tuple(range(len(counter.outlets))))
+    counter = replace(counter, used=frozenset(), ranks=tuple(range(len(counter.outlets))))
     takes = lightspeed(wants, counter)
     everywhere = range(len(counter.outlets))
     best = next(
@@ -130,7 +131,7 @@ def test_lines_stay_whole_over_the_fewest_and_best_outlets_when_that_can_be(
 @given(situations(4))
 def test_split_lines_use_no_more_outlets_than_it_takes(situation: tuple[list[Want], Counter]) -> None:
     wants, counter = situation
-    counter = counter._replace(used=frozenset())
+    counter = replace(counter, used=frozenset())
     takes = lightspeed(wants, counter)
     everywhere = tuple(range(len(counter.outlets)))
     if takes and not fits_whole(wants, counter, everywhere):
@@ -141,8 +142,9 @@ def test_split_lines_use_no_more_outlets_than_it_takes(situation: tuple[list[Wan
             for places in combinations(everywhere, size)
             if all_there_is(
                 wants,
-                counter._replace(
-                    available={p: [row[place] for place in places] for p, row in counter.available.items()}
+                replace(
+                    counter,
+                    available={p: [row[place] for place in places] for p, row in counter.available.items()},
                 ),
             )
             == target
