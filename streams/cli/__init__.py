@@ -11,7 +11,24 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import bench, demo, publish, quality, stack, topics, worker
+from streams.cli import (
+    bench,
+    customers,
+    db,
+    demo,
+    dlq,
+    exceptions,
+    fulfillments,
+    link,
+    publish,
+    quality,
+    sales,
+    stack,
+    stock,
+    topics,
+    topology,
+    worker,
+)
 
 EPILOG = """
 **Examples**
@@ -65,11 +82,20 @@ def _root(
 for module in (
     demo,
     bench,
+    quality,
     stack,
     worker,
     publish,
+    link,
+    sales,
+    fulfillments,
+    stock,
+    customers,
+    exceptions,
+    topology,
     topics,
-    quality,
+    db,
+    dlq,
 ):
     module.register(app)
 
@@ -77,9 +103,12 @@ for module in (
 def main() -> None:
     """Run the command line; errors that a user can mend end it with a message and exit code 1."""
     from deploy.local.errors import StackError
+    from storage.errors import StorageError
+    from streams.runtime.errors import WorkerError
+    from streams.settings import SettingsError
 
     try:
         app()
-    except StackError as error:
+    except (StackError, StorageError, WorkerError, SettingsError) as error:
         print(f"tillstream: {error}", file=sys.stderr)
         sys.exit(1)

@@ -64,7 +64,7 @@ def _worker(
     log_format: Annotated[LogFormat, typer.Option(help="How log lines look.")] = LogFormat.AUTO,
     log_level: Annotated[LogLevel, typer.Option(help="What is logged at least.")] = LogLevel.INFO,
 ) -> None:
-    """Run a worker until it is stopped (Ctrl-C or SIGTERM); a supervisor should start one that fails again."""
+    """Run a worker until it is stopped (Ctrl-C, SIGTERM); a supervisor should start a failed one again."""
     from streams import log
     from streams.settings import load_settings, require_kafka, require_postgres
 
