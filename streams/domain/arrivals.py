@@ -70,9 +70,17 @@ def freed(
     books: Books, shop: Shop, products: Iterable[ProductId], cause: SaleCause = "stock_arrived"
 ) -> None:
     """Serve who waits for products of which there is more than before."""
-    waiting = [queues.short_of(product) for product in products if _lines_for(books, shop, product)]
+    waiting = [queues.short_of(product) for product in products if _is_awaited(books, shop, product)]
     if waiting:
         serve(books, shop, waiting, cause)
+
+
+def _is_awaited(books: Books, shop: Shop, product_id: ProductId) -> bool:
+    """Say whether somebody may wait for the product; cheaply, for every count and release asks it."""
+    if any(level.backordered for level in books.stock(product_id).outlets.values()):
+        return True
+    # At a single outlet one waits for want of it only where overselling is restricted.
+    return queues.first(books, queues.short_of(product_id)) is not None or not shop.oversell
 
 
 def _lines_for(books: Books, shop: Shop, product_id: ProductId) -> list[str]:

@@ -240,7 +240,8 @@ class _Snapshot:
 
     def _payments(self, money: Amounts) -> tuple[Payment, ...]:
         before = () if self._old is None else self._old.payments
-        if self._parked or (self._void and not before) or (self._unknown_payment() and not self._fresh):
+        # What was paid stays so when the order is cancelled: it is to be given back, and that is a refund.
+        if self._parked or self._void or (self._unknown_payment() and not self._fresh):
             return before
         return settle(self._order, self._own_id, money, self._shop, before)
 

@@ -149,6 +149,13 @@ def test_a_payment_recorded_by_hand_goes_when_it_is_taken_back() -> None:
     assert (store.sale("A").paid, store.sale("A").payments) == (False, ())
 
 
+def test_what_was_paid_stays_paid_when_the_order_is_cancelled() -> None:
+    store = shop(count("cup", "o1", 9), offline_payment="as_recorded")
+    sold(store, processor=None, payment_method="Bank deposit")
+    store.tell(order("A", CUP, version=2, processor=None, payment_status="CANCELLED"))
+    assert (store.sale("A").state, tenders(store.sale("A"))) == ("voided", [("Bank deposit", "95.00")])
+
+
 def test_the_processors_list_may_change_without_touching_what_was_paid() -> None:
     store = shop(count("cup", "o1", 9))
     sold(store)
