@@ -190,7 +190,11 @@ class WorkerSettings(_Section):
     slot: Annotated[int, Field(ge=0)] = 0
     """Number of this worker among those of its kind on this machine."""
     instance_id: str = ""
-    """Static group membership; empty: from host name and slot. Must differ between running workers."""
+    """Static group membership; empty: from host name and slot. Must differ between running workers.
+
+    A worker that stops does not leave its group, so that one that starts again under the same id gets its
+    partitions back at once; partitions of one that stays away move after `session_timeout_s`.
+    """
     data_dir: Path | None = None
     """Where the local stack lives (`tillstream up`), asked when neither Kafka nor Postgres is configured."""
     shutdown_grace_s: Seconds = 10.0

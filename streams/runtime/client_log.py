@@ -18,9 +18,9 @@ REPEAT_EVERY_S = 10.0
 class ClientLog(logging.Filter):
     """Counts retried produce requests, and lets a repeated warning through every ten seconds only.
 
-    While a partition's last transaction markers are written, brokers answer "not enough replicas" to the next
-    transaction; at full load that is routine, so it is counted and not shown. A broker that is away is worth a
-    line, not one per attempt of every connection.
+    While a partition's last transaction markers are written, brokers answer "not enough replicas" to the
+    next transaction; at full load that is routine, so it is counted and not shown. A broker that is away is
+    worth a line, not one per attempt of every connection.
     """
 
     def __init__(self, retried: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:

@@ -26,7 +26,7 @@ MAX_POLL_RECORDS = 2000
 # Polling goes on while lanes are full (it then takes nothing), so only a hung event loop exceeds this.
 MAX_POLL_INTERVAL_MS = 300_000
 # How long a poll that may take nothing waits before it looks again whether a lane has room.
-IDLE_POLL_S = 0.02
+IDLE_POLL_S = 0.05
 
 
 class Standing(NamedTuple):

@@ -116,6 +116,7 @@ class Lane:
         self._expected[batch.topic] = batch.next_offset
         self._queue.append(Queued(batch, handle))
         self._queued_records += len(batch.records)
+        self.health.queued = self._queued_records
         self._wake.set()
         if not self._full and self._is_full():
             self._full = True

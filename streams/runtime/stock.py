@@ -82,6 +82,8 @@ class StockRuntime(Runtime):
 
         A partition that we owned in the generation right before this one had no other owner in between: its
         producer goes on and its rows are right. After a gap (we were thought dead) everything is taken anew.
+        Were that ever wrong, the other owner would have fenced the producer, so nothing that was decided on
+        outdated rows could be committed.
         """
         self.assigned()
         partitions = {tp.partition for tp in assigned}

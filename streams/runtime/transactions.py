@@ -157,9 +157,6 @@ class Transactors:
     def __getitem__(self, partition: int) -> Transactor:
         return self._owned[partition]
 
-    def __iter__(self) -> Iterable[int]:
-        return iter(self._owned)
-
     async def own(self, partitions: set[int], kept: set[int]) -> None:
         """Have exactly `partitions`, new ones but for those in `kept`, which nobody else can have had."""
         gone = [transactor for partition, transactor in self._owned.items() if partition not in kept]

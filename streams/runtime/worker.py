@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from streams.runtime.app import WorkerApp, batch_topic, build_app
 from streams.runtime.batch import Batch
 from streams.runtime.client_log import ClientLog
-from streams.runtime.errors import ExitCode, WorkerError
+from streams.runtime.errors import ExitCode, UnitError, WorkerError
 from streams.runtime.health import State, WorkerHealth
 from streams.runtime.history import HistoryRuntime, Hook, Positions, Write
 from streams.runtime.lanes import Handler
@@ -222,8 +222,8 @@ class Worker:
         return ExitCode.OK
 
     def _die(self, error: BaseException) -> ExitCode:
-        expected = isinstance(error, (WorkerError, SettingsError))
-        log.critical("%s worker ends: %s", self.runtime.kind, error, exc_info=None if expected else error)
+        understood = isinstance(error, (WorkerError, SettingsError)) and type(error) is not UnitError
+        log.critical("%s worker ends: %s", self.runtime.kind, error, exc_info=None if understood else error)
         if isinstance(error, SettingsError):
             return ExitCode.MISCONFIGURED
         return error.exit_code if isinstance(error, WorkerError) else ExitCode.CRASHED
