@@ -11,6 +11,7 @@ from streams.agents.effects import carry_out, publish, send
 from streams.domain import backlog, waiting
 from streams.domain.books import Books, Moment
 from streams.domain.outcomes import Outcome
+from streams.domain.tables import TABLES
 from streams.runtime.unit import KafkaUnit
 from topics.dead_letters import DeadLetter
 from topics.errors import ContractError
@@ -27,16 +28,16 @@ REFUSED = "refused"
 class UnitReader:
     """The tables, as the unit in hand has left them."""
 
-    __slots__ = ("_unit",)
+    __slots__ = ("_views",)
 
     def __init__(self, unit: KafkaUnit) -> None:
-        self._unit = unit
+        self._views = {name: unit.table(name) for name in TABLES}
 
     def get(self, table: str, key: bytes) -> Any:
-        return self._unit.table(table).get(key)
+        return self._views[table].get(key)
 
     def scan(self, table: str, prefix: bytes) -> Iterator[tuple[bytes, Any]]:
-        return self._unit.table(table).scan(prefix)
+        return self._views[table].scan(prefix)
 
 
 class Desk:

@@ -57,26 +57,31 @@ def carry_out(changes: Changes, unit: KafkaUnit, levels: dict[bytes, OnlineStock
     Online levels are only noted in `levels`, by key: of a unit, which appears at once, the last one counts.
     Raises ContractError `event_too_large` when an event does not fit a record.
     """
-    encoded: dict[int, bytes] = {}
+    ready: list[tuple[str, bytes, bytes, Event]] = []
+    sale: Sale | None = None
+    sale_bytes: bytes | None = None
     for event in changes.events:
-        if type(event) is OnlineStock:
+        kind = type(event)
+        if kind is OnlineStock:
             continue
-        value = encoded[id(event)] = codec.encode(event)
+        value = codec.encode(event)
         if len(value) > MAX_VALUE_BYTES:
             raise ContractError(
                 "event_too_large",
-                f"the {type(event).__name__} event does not fit a record of {MAX_VALUE_BYTES} bytes",
+                f"the {kind.__name__} event does not fit a record of {MAX_VALUE_BYTES} bytes",
                 value=f"{len(value)} bytes",
             )
-    for event in changes.events:
-        if isinstance(event, OnlineStock):
-            levels[_by_sku(event)] = event
-        else:
-            topic, key = ROUTES[type(event)]
-            unit.emit(topic, key(event), encoded[id(event)], codec.headers(event))
+        topic, key = ROUTES[kind]
+        ready.append((topic, key(event), value, event))
+        if isinstance(event, Sale):
+            sale, sale_bytes = event, value
+    for topic, name, value, event in ready:
+        unit.emit(topic, name, value, codec.headers(event))
+    if len(ready) < len(changes.events):
+        levels.update((_by_sku(event), event) for event in changes.events if isinstance(event, OnlineStock))
     for (table, name), row in changes.puts.items():
         # A sale's row is its event: encoded once for both.
-        unit.table(table).put(name, row, encoded.get(id(row)))
+        unit.table(table).put(name, row, sale_bytes if row is sale else None)
 
 
 def publish(levels: dict[bytes, OnlineStock], unit: KafkaUnit) -> None:
