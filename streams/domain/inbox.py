@@ -22,6 +22,3 @@ DECODERS: Final[dict[str, msgspec.json.Decoder[Inbound]]] = {
     topic: msgspec.json.Decoder(kind) for kind, topic in TOPIC_OF.items()
 }
 """For messages held in our own spelling, not for the topics' records."""
-
-INCOMPLETE: Final = "INCOMPLETE"
-"""The payment status of an abandoned cart: never a sale, and nothing to wait for."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.domain import arrivals, exceptions, moves, queues, tables
+from streams.domain import arrivals, exceptions, levels, queues, tables
 from streams.domain.books import Books
 from streams.domain.outcomes import Outcome
 from streams.domain.policies import DEFAULT_POLICY, POLICIES
@@ -33,9 +33,9 @@ def set_link(books: Books, link: StoreLink | None) -> Outcome:
     if before is None or _sells(before) != _sells(link):
         for name, stock in books.scan(tables.STOCK):
             if stock.listed:
-                raw = moves.online_level(stock, shop)
+                raw = levels.online_level(stock, shop)
                 if raw != stock.raw:
-                    moves.publish(books, ProductId(name), msgspec.structs.replace(stock, raw=raw))
+                    levels.publish(books, ProductId(name), msgspec.structs.replace(stock, raw=raw))
     short = sorted({"\0".join(name.split("\0")[:2]) for name in queues.names(books, "short\0")})
     if short:
         arrivals.serve(books, shop, short, "link_changed")

@@ -9,7 +9,6 @@ from streams.domain import arrivals, edits, flags, fulfillments, queues, tables
 from streams.domain.allocation import allocate, name_products
 from streams.domain.books import Books
 from streams.domain.customers import match_customer, normal_email
-from streams.domain.inbox import INCOMPLETE
 from streams.domain.lines import Line, parts_of
 from streams.domain.moves import Moves
 from streams.domain.outcomes import Outcome
@@ -17,22 +16,10 @@ from streams.domain.payments import Amounts, amount_paid, amounts, refunded_in_e
 from streams.domain.sales import record, state_of, type_of
 from streams.domain.shop import Shop
 from streams.domain.state import ZERO, Held
+from streams.domain.statuses import GONE_OUT, INCOMPLETE, PAYMENT_STATUSES, unknown_status
 from topics.ids import OutletId, SaleId, sale_id
 from topics.orders import Order
 from topics.sales import Payment, Sale, SaleAttribute, SaleCause, SaleCustomer, SaleLine
-
-PAYMENT_STATUSES: Final = frozenset(
-    {"AWAITING_PAYMENT", "PAID", "CANCELLED", "REFUNDED", "PARTIALLY_REFUNDED", ""}
-)
-FULFILLMENT_STATUSES: Final = frozenset(
-    {
-        "AWAITING_PROCESSING", "PROCESSING", "SHIPPED", "DELIVERED", "WILL_NOT_DELIVER", "RETURNED",
-        "READY_FOR_PICKUP", "OUT_FOR_DELIVERY", "",
-    }
-)  # fmt: skip
-"""What we know the meaning of. The custom statuses are not among them: what a merchant means by one, only the
-merchant knows. An absent status promises nothing: not paid, not sent."""
-GONE_OUT: Final = frozenset({"SHIPPED", "DELIVERED", "RETURNED"})
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 
@@ -78,7 +65,7 @@ class _Snapshot:
         self._checksum = checksum
         self._moves = Moves(books, shop)
         self._pinned = shop.pinned_outlet(order.location_id, order.shipping_method_id)
-        self._unknown = _unknown_status(order)
+        self._unknown = unknown_status(order)
         self._void = order.deleted or order.payment_status == "CANCELLED"
         # A parked sale was never decided: this snapshot is as good as the first.
         self._fresh = old is None or old.state == "parked"
@@ -303,14 +290,6 @@ _PLAIN_ATTRIBUTES: Final[dict[str | None, tuple[SaleAttribute, ...]]] = {
     "PICKUP": ("pickup",),
     "DISPATCH": ("delivery",),
 }
-
-
-def _unknown_status(order: Order) -> str | None:
-    if order.payment_status not in PAYMENT_STATUSES:
-        return f"payment status {order.payment_status[:64]!r} has no known meaning"
-    if order.fulfillment_status not in FULFILLMENT_STATUSES:
-        return f"fulfillment status {order.fulfillment_status[:64]!r} has no known meaning"
-    return None
 
 
 def _says_the_same(old: Sale, new: Sale) -> bool:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.domain import arrivals, exceptions, moves, queues, tables
+from streams.domain import arrivals, exceptions, levels, queues, tables
 from streams.domain.books import Books
 from streams.domain.outcomes import Outcome
 from streams.domain.shop import Shop
@@ -30,7 +30,7 @@ def name(books: Books, product: Product) -> Outcome:
     if same:
         return Outcome.UNCHANGED
     waiting = rename(books, shop, product.product_id, product.sku, active=product.active)
-    moves.publish(books, product.product_id, books.stock(product.product_id))
+    levels.publish(books, product.product_id, books.stock(product.product_id))
     if waiting:
         arrivals.serve(books, shop, waiting, "product_arrived")
     return Outcome.DECIDED
@@ -71,7 +71,7 @@ def _leave(books: Books, shop: Shop, product_id: ProductId, sku: str) -> None:
         _withdraw(books, product_id, sku)
     change(books, product_id, listed=False)
     if len(others) == 1:
-        moves.publish(books, others[0], _list(books, shop, others[0]))
+        levels.publish(books, others[0], _list(books, shop, others[0]))
     _note_ambiguity(books, sku, others)
 
 
@@ -90,12 +90,12 @@ def _enter(books: Books, shop: Shop, product_id: ProductId, sku: str) -> None:
 
 def _list(books: Books, shop: Shop, product_id: ProductId) -> Stock:
     """Note that the product can be ordered under its SKU: it is active and alone has it."""
-    return change(books, product_id, listed=True, raw=moves.online_level(books.stock(product_id), shop))
+    return change(books, product_id, listed=True, raw=levels.online_level(books.stock(product_id), shop))
 
 
 def _withdraw(books: Books, product_id: ProductId, sku: str) -> None:
     stock = books.stock(product_id)
-    moves.announce(books, sku, ZERO, ZERO, None, product_id, stock.published + 1)
+    levels.announce(books, sku, ZERO, ZERO, None, product_id, stock.published + 1)
     change(books, product_id, online=None, published=stock.published + 1)
 
 

@@ -4,9 +4,10 @@ import msgspec
 
 from streams.domain import exceptions, queues
 from streams.domain.books import Books
-from streams.domain.inbox import INCOMPLETE, TOPIC_OF, Inbound
+from streams.domain.inbox import TOPIC_OF, Inbound
 from streams.domain.outcomes import Outcome
 from streams.domain.state import Held
+from streams.domain.statuses import INCOMPLETE
 from topics.orders import Order
 
 POS_SUBJECT = "pos"

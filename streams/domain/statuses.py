@@ -1,0 +1,30 @@
+"""The statuses of online orders whose meaning we know (DOMAIN 2)."""
+
+from typing import Final
+
+from topics.orders import Order
+
+INCOMPLETE: Final = "INCOMPLETE"
+"""The payment status of an abandoned cart: never a sale, and nothing to wait for."""
+
+PAYMENT_STATUSES: Final = frozenset(
+    {"AWAITING_PAYMENT", "PAID", "CANCELLED", "REFUNDED", "PARTIALLY_REFUNDED", ""}
+)
+FULFILLMENT_STATUSES: Final = frozenset(
+    {
+        "AWAITING_PROCESSING", "PROCESSING", "SHIPPED", "DELIVERED", "WILL_NOT_DELIVER", "RETURNED",
+        "READY_FOR_PICKUP", "OUT_FOR_DELIVERY", "",
+    }
+)  # fmt: skip
+"""What we know the meaning of. The custom statuses are not among them: what a merchant means by one, only the
+merchant knows. An absent status promises nothing: not paid, not sent."""
+GONE_OUT: Final = frozenset({"SHIPPED", "DELIVERED", "RETURNED"})
+
+
+def unknown_status(order: Order) -> str | None:
+    """Say which of the order's statuses has no known meaning; None when both have."""
+    if order.payment_status not in PAYMENT_STATUSES:
+        return f"payment status {order.payment_status[:64]!r} has no known meaning"
+    if order.fulfillment_status not in FULFILLMENT_STATUSES:
+        return f"fulfillment status {order.fulfillment_status[:64]!r} has no known meaning"
+    return None
