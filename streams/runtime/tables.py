@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 from sortedcontainers import SortedList  # type: ignore[import-untyped]  # ships no types
@@ -48,9 +48,7 @@ def changelog_topic_name(app_id: str, table: str) -> str:
     return f"{app_id}-{table}-changelog"
 
 
-def changelog_topic_names(
-    app_id: str, tables: list[TableSpec[object]] | tuple[TableSpec[object], ...]
-) -> list[str]:
+def changelog_topic_names(app_id: str, tables: Iterable[TableSpec[Any]]) -> list[str]:
     """The topics that hold the changes of `tables`, for the registry of topics."""
     return [changelog_topic_name(app_id, table.name) for table in tables]
 
