@@ -302,6 +302,16 @@ def test_lines_of_one_product_are_packed_not_just_counted() -> None:
     assert places([("a", 4), ("a", 3), ("a", 3), ("a", 2)], {"a": row(6, 6)}) == {0, 1}
 
 
+@pytest.mark.parametrize("lines", [(3, 4, 2), (4, 3, 2), (2, 3, 4)])
+def test_how_lines_of_one_product_are_sorted_does_not_matter_to_the_outlets(lines: tuple[int, ...]) -> None:
+    wants = [Want(ProductId("a"), Decimal(quantity)) for quantity in lines]
+    outlets = [OutletId("o1"), OutletId("o2")]
+    pieces = {0: Decimal(0), 1: Decimal(0)}
+    for take in lightspeed(wants, Counter(outlets, (1, 2), {ProductId("a"): row(5, 5)})):
+        pieces[take.place] += take.quantity
+    assert pieces == {0: 4, 1: 5}
+
+
 @pytest.mark.parametrize("policy", sorted(POLICIES))
 def test_a_policy_answers_nothing_when_there_is_nothing(policy: str) -> None:
     wants = [Want(ProductId("a"), Decimal(1))]

@@ -121,6 +121,17 @@ def test_of_two_profiles_with_one_email_the_oldest_is_used_and_the_newer_flagged
     store.check()
 
 
+def test_a_duplicate_that_changes_its_name_stays_flagged_by_one_revision() -> None:
+    store = cups()
+    store.tell(profile("first", "ada@example.com"))
+    store.tell(profile("second", "ada@example.com", first_name="Ada"))
+    seen = len(store.events)
+    store.tell(profile("second", "ada@example.com", first_name="Adah"))
+    (event,) = store.events[seen:]
+    assert isinstance(event, Customer)
+    assert (event.name, event.duplicate_of) == ("Adah", "first")
+
+
 def test_of_profiles_without_a_date_the_one_seen_first_is_the_oldest() -> None:
     store = cups()
     store.tell(profile("first", "ada@example.com"))

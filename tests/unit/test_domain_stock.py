@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from streams.domain.outcomes import Outcome
 from tests.pure_store import PureStore, bundle, count, item, link, order, outlet, product, shop
+from topics.ids import OutletId
 from topics.inventory import InventoryLevel
 from topics.movements import StockMoved
 from topics.online_stock import OnlineStock
@@ -121,6 +122,29 @@ def test_a_thousand_waiting_orders_are_served_in_portions_and_a_new_one_does_not
     assert store.open_exceptions().isdisjoint({("waiting_for_link", "LATE")})
     store.drain()
     assert [number for number in range(150) if not store.where(f"W{number:03}")] == list(range(120, 150))
+    assert store.where("LATE") == {}
+    store.check()
+
+
+def test_a_pickup_and_a_parcel_that_wait_for_one_product_are_served_by_age() -> None:
+    for first, second in (("PICKUP", "PARCEL"), ("PARCEL", "PICKUP")):
+        store = shop(count("cup", "o1", 0, 1), oversell="restrict", locations={"L": OutletId("o1")})
+        for name in (first, second):
+            store.tell(order(name, item("CUP"), location_id="L" if name == "PICKUP" else None))
+        store.tell(count("cup", "o1", 1, 2))
+        assert (store.where(first), store.where(second)) == ({"o1": {"CUP": 1}}, {})
+        store.check()
+
+
+def test_a_count_that_waited_for_its_link_serves_all_it_can_before_what_came_after_it() -> None:
+    store = shop(count("cup", "o1", 0, 1), oversell="restrict")
+    for number in range(120):
+        store.tell(order(f"W{number:03}", item("CUP")))
+    store.link(None)
+    store.tell(count("cup", "o1", 110, 2))
+    store.tell(order("LATE", item("CUP")))
+    store.link(link(oversell="restrict"))
+    assert [number for number in range(120) if not store.where(f"W{number:03}")] == list(range(110, 120))
     assert store.where("LATE") == {}
     store.check()
 
