@@ -11,7 +11,7 @@ from typing import NamedTuple
 from topics.ids import ProductId
 
 STEPS = 20_000
-"""Most comparisons of one search (some milliseconds); 500 lines over 50 outlets stay below 50 ms."""
+"""Most comparisons of one search (some milliseconds); 500 lines over 50 outlets stay below 0.1 s."""
 PACK_STEPS = 2_000
 """Most placements tried when lines that share a product are packed into outlets."""
 
