@@ -69,6 +69,8 @@ class Desk:
 
         `value` is its record's, for the letter if it comes to one.
         """
+        if not needs_link:
+            self._finish(store_id, moment)
         books = Books(store_id, self._reader, moment)
         try:
             if needs_link and waiting.must_wait(books):
@@ -85,6 +87,11 @@ class Desk:
             self._outcomes[outcome] += 1
             if backlog.unfinished(books):
                 self._unfinished[store_id] = None
+
+    def _finish(self, store_id: StoreId, moment: Moment) -> None:
+        """Do all that a store has left to do: what came before a new link is decided by the old one."""
+        while backlog.unfinished(Books(store_id, self._reader, moment)):
+            self.step(store_id, moment.source)
 
     def step(self, store_id: StoreId, source: Source) -> bool:
         """Do the next thing that a store has left to do; False when nothing is left."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zlib import crc32
 
 from streams.agents.backlogs import Backlogs
 from streams.domain.books import Books, Moment
@@ -57,7 +58,7 @@ class Intake:
             except ContractError as error:
                 desk.refuse(error, source, value or b"", received_at, store_id)
                 continue
-            moment = Moment(source, received_at, unit.now)
+            moment = Moment(source, received_at, unit.now, crc32(value) if value else 0)
             for part, message in enumerate(messages):
                 if isinstance(message, ContractError):
                     desk.refuse(message, source, value, received_at, store_id)
