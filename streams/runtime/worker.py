@@ -203,6 +203,8 @@ class Worker:
         except WorkerError as error:
             log.error("a unit in flight did not end in time: whoever starts next fences it (%s)", error)
             return ExitCode.INTERRUPTED
+        if self._failure is not None:  # the unit in flight ended, but not well
+            return self._die(self._failure)
         try:
             async with asyncio.timeout(grace_s - (time.monotonic() - began)):
                 for task in self._tasks:
@@ -215,6 +217,9 @@ class Worker:
         except TimeoutError:
             # aiokafka's threads may hang after broker outages. All units are committed, so nothing is lost.
             log.warning("stopping took longer than %.0f s: ending now", grace_s)
+            return ExitCode.OK
+        except Exception:
+            log.warning("closing what is left failed: ending now; all units are committed", exc_info=True)
             return ExitCode.OK
         self._clean = True
         self.health.enter(State.STOPPED)
