@@ -1,0 +1,1 @@
+"""Tests of the whole: records into Kafka, events and rows out, the real workers between."""
