@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from storage import progress, schema
@@ -21,6 +21,8 @@ T = TypeVar("T")
 _LOCK_NOT_AVAILABLE = "55P03"
 # So many times in a row, each on a new session, the client library may be at odds with itself.
 CONFUSED_TIMES = 5
+# A rollback that takes longer than this is left to the server.
+ROLLBACK_S = 1.0
 
 
 class Trouble(NamedTuple):
@@ -103,7 +105,9 @@ class History:
             await write_unit(session, self._consumer, partition, unit)
 
         try:
-            await self._patiently(f"partition {partition}", attempt, partition)
+            await self._interruptibly(
+                partition, self._patiently(f"partition {partition}", attempt, partition)
+            )
         except BaseException:
             # Whether it was written is not known here: Postgres tells, when positions are asked again.
             await self.release({partition})
@@ -142,6 +146,20 @@ class History:
         # Closed at once: after an error or a cancellation there is nothing to say to the server any more.
         if session := self._sessions.pop(partition, None):
             session.terminate()
+
+    async def _interruptibly(self, partition: int, work: Coroutine[Any, Any, None]) -> None:
+        """Await the work. When cancelled, let it roll back; if Postgres has no answer to that, hang up."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.cancel()
+            try:
+                await asyncio.wait({task}, timeout=ROLLBACK_S)
+            finally:
+                self._drop(partition)
+            await asyncio.wait({task})
+            raise
 
     async def _patiently(
         self, what: str, attempt: Callable[[], Awaitable[T]], partition: int | None = None

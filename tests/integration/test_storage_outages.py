@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -189,6 +191,33 @@ async def test_a_write_that_a_rebalance_cancels_leaves_nothing_and_can_be_done_a
     await operator.close()
 
     assert await history.positions([("sales", 0)]) == {("sales", 0): 5}
+    await write_all(history, log)
+    assert await counted(database) == (10, 10, 10)
+
+
+async def test_a_write_can_be_cancelled_while_postgres_does_not_answer_at_all(
+    history: History, database: str
+) -> None:
+    log = Log()
+    orders(log, 1, 5)
+    await write_all(history, log)
+    operator = await asyncpg.connect(database)
+    server_process = await operator.fetchval(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = 'tillstream 0 history'"
+    )
+    orders(log, 6, 5)
+    os.kill(server_process, signal.SIGSTOP)
+    try:
+        writing = asyncio.create_task(history.write(0, log.after(dict.fromkeys(log.places(), 5))))
+        done, _ = await asyncio.wait({writing}, timeout=0.5)
+        assert not done
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(writing, 2.0)
+    finally:
+        os.kill(server_process, signal.SIGCONT)
+        await operator.close()
+
     await write_all(history, log)
     assert await counted(database) == (10, 10, 10)
 
