@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from topics import ids
 from topics.codec import encode
 from topics.customers import Customer
@@ -224,4 +226,50 @@ def attention(subject: str = "1001", revision: int = 1, *, is_open: bool = True)
         opened_at=NOON,
         closed_at=None if is_open else NOON,
         order_id=OrderId(subject),
+    )
+
+
+TABLES = (
+    "sales", "sale_lines", "sale_payments", "fulfillments", "fulfillment_lines",
+    "stock_movements", "stock_levels", "customers", "exceptions", "dead_letters",
+)  # fmt: skip
+
+
+async def contents(connection: Any) -> dict[str, list[str]]:
+    """All rows as text, but for the clock of the write."""
+    return {
+        table: sorted(
+            row[0]
+            for row in await connection.fetch(f"SELECT (to_jsonb(t) - 'recorded_at')::text FROM {table} AS t")
+        )
+        for table in TABLES
+    }
+
+
+def everything() -> Log:
+    log = Log()
+    log.add("fulfillments", fulfillment())
+    log.add("sales", sale(lines=[line(1), line(2)]))
+    log.add("stock.movements", moved(1))
+    log.add("stock.movements", moved(2))
+    log.add("customers", customer())
+    log.add("exceptions", attention())
+    log.add("dead.letters", _letter())
+    return log
+
+
+def _letter(reason: str = "bad_number") -> bytes:
+    return msgspec.json.encode(
+        {
+            "dead_letter_id": "letter-1",
+            "reason": reason,
+            "detail": "items[0].quantity: not finite: NaN",
+            "source": {"topic": "ecom.orders", "partition": 0, "offset": 7},
+            "record_time": NOON,
+            "processed_at": NOON,
+            "store_id": STORE,
+            "head": b'{"id":1}',
+            "length": 8,
+            "sha256": "00",
+        }
     )
