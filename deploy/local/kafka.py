@@ -149,8 +149,7 @@ class Kafka:
             classpath,
             "kafka.tools.StorageTool",
             "format",
-            "--cluster-id",
-            cluster_id,
+            f"--cluster-id={cluster_id}",  # one word: an id may begin with a dash
             "--config",
             str(config),
         )

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from faust.types import TP
-
 from storage.history import History
+from streams.runtime.batch import TP
 from streams.runtime.worker import Worker, build_history_worker
 from streams.settings import Settings
 

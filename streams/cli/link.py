@@ -78,7 +78,7 @@ def _read(file: str) -> bytes:
 
 
 def _ask(question: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine made from the settings; errors that a user can mend end the command with exit code 1."""
+    """Run a coroutine made from the settings; an error that a user can mend ends the command with code 1."""
     from streams import log
     from streams.provision import ProvisionError
     from streams.publisher import PublishError

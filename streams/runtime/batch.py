@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka.structs import ConsumerRecord
+from faust.types import TP as TP  # for agents, which know nothing else of Faust
 
 
 def _not_tracked() -> object:

@@ -11,7 +11,7 @@ from faust.types import TP
 
 from streams.runtime.batch import Batch
 from streams.runtime.lanes import Lane, Queued
-from streams.runtime.positions import start_positions
+from streams.runtime.positions import Start, start_positions
 from streams.runtime.runtime import Runtime, count
 from streams.settings import Settings
 
@@ -67,7 +67,7 @@ class HistoryRuntime(Runtime):
         if self._on_assigned is not None:
             await self._on_assigned(set(assigned))
 
-    async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> dict[TP, int]:
+    async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> Start:
         """Go on from the positions that the writer knows."""
         wanted = await self._positions(sources)
         logs = await self.app.consumer._thread.ranges(sources)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from faust.types import TP
@@ -25,11 +26,21 @@ MAX_QUEUED_UNITS = 2
 Handler = Callable[[Batch, Any], None]
 
 
+# At the start, so long at most for the first batch of each topic that is behind.
+FIRST_BATCHES_S = 1.0
+
+
 class Queued(NamedTuple):
     """A batch that waits, and what decides it."""
 
     batch: Batch
     handle: Handler | None
+
+    @property
+    def time(self) -> int:
+        """When its first record was written; one without records need not wait for anything."""
+        records = self.batch.records
+        return int(records[0].timestamp) if records else 0
 
 
 class Work(Protocol):
@@ -55,7 +66,12 @@ class Valve(Protocol):
 
 
 class Lane:
-    """One partition number of all source topics, from an assignment to the next."""
+    """One partition number of all source topics, from an assignment to the next.
+
+    Of what has queued up, the topic whose next batch is the oldest goes first: after a stop, stock counts and
+    orders are then taken about as they came, though each topic has a log of its own. `behind` are the topics
+    that have something to read when the lane opens.
+    """
 
     def __init__(
         self,
@@ -68,6 +84,7 @@ class Lane:
         valve: Valve,
         max_records: int,
         health: LaneHealth,
+        behind: Collection[str] = (),
     ) -> None:
         self.partition = partition
         self.epoch = epoch
@@ -79,10 +96,14 @@ class Lane:
         self._pace = pace
         self._valve = valve
         self._max_records = max_records
-        self._queue: collections.deque[Queued] = collections.deque()
+        self._queues: dict[str, collections.deque[Queued]] = {
+            topic: collections.deque() for topic in positions
+        }
+        self._queued_batches = 0
         self._queued_records = 0
         self._full = False
         self._closing = False
+        self._awaited = set(behind)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -114,7 +135,9 @@ class Lane:
                 " Nothing was committed; start the worker again, and report this with its log."
             )
         self._expected[batch.topic] = batch.next_offset
-        self._queue.append(Queued(batch, handle))
+        self._queues[batch.topic].append(Queued(batch, handle))
+        self._queued_batches += 1
+        self._awaited.discard(batch.topic)
         self._queued_records += len(batch.records)
         self.health.queued = self._queued_records
         self._wake.set()
@@ -128,8 +151,9 @@ class Lane:
         Raises `RebalanceError` when it does not within `grace_s` seconds, and may not be broken off.
         """
         self._closing = True
-        self._queue.clear()
-        self._queued_records = self.health.queued = 0
+        for queue in self._queues.values():
+            queue.clear()
+        self._queued_batches = self._queued_records = self.health.queued = 0
         self._wake.set()
         task = self._task
         if task is None or task.done():
@@ -150,8 +174,9 @@ class Lane:
 
     async def _loop(self) -> None:
         await self._work.begin(self)
+        await self._gather()
         while not self._closing:
-            if not self._queue and not self.pending:
+            if not self._queued_batches and not self.pending:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
@@ -165,12 +190,25 @@ class Lane:
             for entry in queued:
                 entry.batch.ack()
 
+    async def _gather(self) -> None:
+        """Wait a moment until every topic that is behind shows its oldest batch."""
+        deadline = time.monotonic() + FIRST_BATCHES_S
+        while self._awaited and not self._closing and (left := deadline - time.monotonic()) > 0:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._wake.wait()
+            except TimeoutError:
+                break
+        self._awaited.clear()
+
     def _drain(self) -> list[Queued]:
         drained: list[Queued] = []
         records = 0
-        queue = self._queue
-        while queue and (records < self._max_records or not drained):
+        while self._queued_batches and (records < self._max_records or not drained):
+            queue = min((queue for queue in self._queues.values() if queue), key=lambda queue: queue[0].time)
             entry = queue.popleft()
+            self._queued_batches -= 1
             records += len(entry.batch.records)
             drained.append(entry)
         self._queued_records -= records
@@ -183,7 +221,7 @@ class Lane:
     def _is_full(self) -> bool:
         return (
             self._queued_records >= MAX_QUEUED_UNITS * self._max_records
-            or len(self._queue) >= MAX_QUEUED_BATCHES
+            or self._queued_batches >= MAX_QUEUED_BATCHES
         )
 
     def _tps(self) -> list[TP]:

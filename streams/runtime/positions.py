@@ -38,8 +38,16 @@ def start_position(tp: TP, wanted: int | None, log: LogRange, keeper: str, remed
     return wanted
 
 
+class Start(NamedTuple):
+    """Where partitions start, and those of them that have something to read there."""
+
+    positions: dict[TP, int]
+    behind: frozenset[TP]
+
+
 def start_positions(
     wanted: Mapping[TP, int | None], logs: Mapping[TP, LogRange], keeper: str, remedy: str
-) -> dict[TP, int]:
+) -> Start:
     """`start_position` for many partitions."""
-    return {tp: start_position(tp, offset, logs[tp], keeper, remedy) for tp, offset in wanted.items()}
+    positions = {tp: start_position(tp, offset, logs[tp], keeper, remedy) for tp, offset in wanted.items()}
+    return Start(positions, frozenset(tp for tp, offset in positions.items() if offset < logs[tp].end))

@@ -116,8 +116,8 @@ class BulkRecovery(Recovery):
         self.in_recovery = app.in_recovery = True
         epoch = consumer.epoch
         sources = {tp for tp in consumer.assignment() if not self._is_changelog_tp(tp)}
-        positions = await app.runtime.recover(sources, self.actives())
-        await consumer.begin(positions)
+        start = await app.runtime.recover(sources, self.actives())
+        await consumer.begin(start.positions)
         if consumer.epoch != epoch or app.consumer_generation_id != generation:
             log.info("generation %s is over: waiting for the next assignment", generation)
             return
@@ -125,7 +125,7 @@ class BulkRecovery(Recovery):
         # between; and the positions are set before it is. Faust's own order lets records in first, and
         # loses those of partitions that have no committed offset yet.
         self.in_recovery = app.in_recovery = False
-        app.runtime.open_lanes(positions, epoch)
+        app.runtime.open_lanes(start, epoch)
         app.flow_control.resume()
         consumer.resume_flow()
         self.tables.on_actives_ready()

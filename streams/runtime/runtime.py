@@ -12,6 +12,7 @@ from faust.types import TP
 from streams.runtime.health import LaneHealth, State, WorkerHealth
 from streams.runtime.lanes import Lane, Lanes, Work
 from streams.runtime.pace import Budget, Pace
+from streams.runtime.positions import Start
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -43,8 +44,8 @@ class Runtime:
         """Make the assigned partitions safe to own, before anything is read from them."""
         raise NotImplementedError
 
-    async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> dict[TP, int]:
-        """Restore tables; returns the offset that every source partition starts at."""
+    async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> Start:
+        """Restore tables; returns where every source partition starts."""
         raise NotImplementedError
 
     async def stop(self) -> None:
@@ -56,10 +57,10 @@ class Runtime:
         self.health.assignments += 1
         self.health.enter(State.RECOVERING)
 
-    def open_lanes(self, positions: Mapping[TP, int], epoch: int) -> None:
+    def open_lanes(self, start: Start, epoch: int) -> None:
         """Start the lanes of an assignment at their positions."""
         by_partition: dict[int, dict[str, int]] = {}
-        for tp, offset in sorted(positions.items()):
+        for tp, offset in sorted(start.positions.items()):
             by_partition.setdefault(tp.partition, {})[tp.topic] = offset
         worker = self.settings.worker
         work = self.work()
@@ -82,6 +83,7 @@ class Runtime:
                     valve=self.app.consumer,
                     max_records=worker.max_unit_records,
                     health=health,
+                    behind=[tp.topic for tp in start.behind if tp.partition == partition],
                 )
             )
         self.lanes.open(lanes, self.failed)

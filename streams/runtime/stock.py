@@ -13,7 +13,7 @@ from faust.types import TP
 
 from streams.runtime.errors import UnitError, WorkerError
 from streams.runtime.lanes import Lane, Queued
-from streams.runtime.positions import start_positions
+from streams.runtime.positions import Start, start_positions
 from streams.runtime.recovery import restore
 from streams.runtime.runtime import Runtime, count
 from streams.runtime.store import Rows, Store
@@ -96,7 +96,7 @@ class StockRuntime(Runtime):
         await self._transactors.own(partitions, self._kept)
         self._owned, self._generation = partitions, generation
 
-    async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> dict[TP, int]:
+    async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> Start:
         """Restore the rows of partitions that are new here; go on from the group's committed offsets."""
         began = time.monotonic()
         wanted = {tp: table.name for tp, table in changelogs if tp.partition not in self._restored}

@@ -15,6 +15,7 @@ from streams.runtime.lanes import Lane, Queued
 from streams.runtime.pace import Budget, Pace
 
 TOPIC = "ecom.orders"
+COUNTS = "pos.inventory"
 
 
 class Works:
@@ -59,25 +60,42 @@ class Fetching:
 
 
 class Record:
-    def __init__(self, offset: int) -> None:
+    def __init__(self, offset: int, timestamp: int) -> None:
         self.offset = offset
+        self.timestamp = timestamp
 
 
-def batch(begin: int, end: int, *, epoch: int = 1, offsets: Sequence[int] | None = None) -> Batch:
-    records = [Record(offset) for offset in (range(begin, end) if offsets is None else offsets)]
-    return Batch(TOPIC, 0, records, end, begin, epoch)
+def batch(
+    begin: int,
+    end: int,
+    *,
+    epoch: int = 1,
+    offsets: Sequence[int] | None = None,
+    topic: str = TOPIC,
+    timestamp: int = 0,
+) -> Batch:
+    records = [Record(offset, timestamp) for offset in (range(begin, end) if offsets is None else offsets)]
+    return Batch(topic, 0, records, end, begin, epoch)
 
 
-def lane(work: Works, *, at: int = 0, max_records: int = 10, valve: Fetching | None = None) -> Lane:
+def lane(
+    work: Works,
+    *,
+    at: int = 0,
+    max_records: int = 10,
+    valve: Fetching | None = None,
+    behind: Sequence[str] = (),
+) -> Lane:
     return Lane(
         0,
-        {TOPIC: at},
+        {TOPIC: at, COUNTS: 0},
         epoch=1,
         work=work,
         pace=Pace(0, Budget(1e9)),
         valve=valve or Fetching(),
         max_records=max_records,
         health=LaneHealth(0),
+        behind=behind,
     )
 
 
@@ -106,6 +124,32 @@ async def test_what_queued_up_while_a_unit_was_committed_becomes_the_next_unit()
     await orders.finish(1)
 
 
+async def test_of_two_topics_the_one_with_the_older_batch_goes_first() -> None:
+    work = Works()
+    both = lane(work, max_records=100)
+    both.put(batch(0, 2, timestamp=50))
+    both.put(batch(2, 4, timestamp=70))
+    both.put(batch(0, 2, topic=COUNTS, timestamp=60))
+    both.open(no_failure)
+    await met(lambda: len(work.units) == 1)
+    assert [(b.topic, b.begin) for b in work.units[0]] == [(TOPIC, 0), (COUNTS, 0), (TOPIC, 2)]
+    await both.finish(1)
+
+
+async def test_a_lane_that_is_behind_waits_for_the_first_batch_of_each_topic() -> None:
+    work = Works()
+    both = lane(work, behind=[TOPIC, COUNTS])
+    both.put(batch(0, 2, timestamp=50))
+    both.open(no_failure)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert work.units == []
+    both.put(batch(0, 2, topic=COUNTS, timestamp=40))
+    await met(lambda: len(work.units) == 1)
+    assert [b.topic for b in work.units[0]] == [COUNTS, TOPIC]
+    await both.finish(1)
+
+
 async def test_a_unit_is_bounded_by_records() -> None:
     work = Works()
     orders = lane(work, max_records=10)
@@ -123,7 +167,7 @@ async def test_a_full_lane_holds_back_its_partitions_until_it_has_room() -> None
     orders.put(batch(0, 15))
     assert valve.held == set()
     orders.put(batch(15, 25))
-    assert valve.held == {TP(TOPIC, 0)}
+    assert valve.held == {TP(TOPIC, 0), TP(COUNTS, 0)}
     orders.open(no_failure)
     await met(lambda: len(work.units) == 2)
     assert valve.held == set()
@@ -172,9 +216,9 @@ async def test_the_end_waits_for_the_unit_in_flight_and_drops_the_rest() -> None
     acked: list[int] = []
     orders = lane(work)
     orders.open(no_failure)
-    orders.put(Batch(TOPIC, 0, [Record(0)], 1, 0, 1, lambda: acked.append(0)))
+    orders.put(Batch(TOPIC, 0, [Record(0, 0)], 1, 0, 1, lambda: acked.append(0)))
     await work.started.wait()
-    orders.put(Batch(TOPIC, 0, [Record(1)], 2, 1, 1, lambda: acked.append(1)))
+    orders.put(Batch(TOPIC, 0, [Record(1, 0)], 2, 1, 1, lambda: acked.append(1)))
     ending = asyncio.create_task(orders.finish(5))
     await asyncio.sleep(0)
     work.free.set()

@@ -17,7 +17,9 @@ def test_a_position_that_the_log_has_is_taken(wanted: int) -> None:
 
 
 def test_a_partition_without_a_position_starts_at_the_earliest_record() -> None:
-    assert start_positions({ORDERS: None}, {ORDERS: LOG}, "group stock", "Do this.") == {ORDERS: 100}
+    start = start_positions({ORDERS: None}, {ORDERS: LOG}, "group stock", "Do this.")
+    assert start.positions == {ORDERS: 100}
+    assert start.behind == {ORDERS}
 
 
 def test_records_deleted_unread_are_an_error_that_names_both_ends_and_the_remedy() -> None:
