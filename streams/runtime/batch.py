@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka.structs import ConsumerRecord
-from faust.types import TP as TP  # for agents, which know nothing else of Faust
+from faust.types import TP
 
 
 def _not_tracked() -> object:
@@ -35,3 +35,6 @@ class Batch:
         return (
             f"{self.topic}/{self.partition}[{self.begin}..{self.next_offset}) of {len(self.records)} records"
         )
+
+
+__all__ = ["TP", "Batch"]
