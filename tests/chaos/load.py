@@ -1,0 +1,153 @@
+"""A load of orders for tests that break things, and the sum at the end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from itertools import islice
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from deploy.demo import orders, store
+from deploy.demo.orders import Published
+from deploy.demo.publisher import Publisher
+from deploy.verify.ledger import Ledger, LevelKey
+from deploy.verify.verdict import OrderKey, judge
+from streams.domain.state import Stock
+from streams.domain.tables import SEPARATOR, STOCK
+from tests.system.installation import PARTITIONS, Installation
+from topics.ids import OrderId, ProductId, StoreId
+from topics.registry import changelog_name
+
+STORES = store.store_ids(6)
+PER_OUTLET = 12
+"""Pieces of each ware at each outlet: soon some orders are split, and later ones backordered."""
+RATE = 400.0
+ENDLESS = 1_000_000
+
+
+class Load:
+    """Publishes the demo's orders; `published` are all that were, and so are due."""
+
+    def __init__(self, shop: Installation, seed: int) -> None:
+        self.published: set[OrderKey] = set()
+        self._shop = shop
+        self._stream = orders.stream(ENDLESS, STORES, seed)
+        self._publisher = Publisher(shop.settings.kafka.bootstrap, PARTITIONS, shop.settings.worker.prefix)
+
+    @classmethod
+    @asynccontextmanager
+    async def on(cls, shop: Installation, seed: int = 1) -> AsyncIterator["Load"]:
+        """Publish links and stock levels first."""
+        load = cls(shop, seed)
+        async with load._publisher:
+            for store_id in STORES:
+                await load._publisher.send("store.links", store_id, [store.link(store_id)])
+                await load._publisher.send("pos.inventory", store_id, store.levels(store_id, PER_OUTLET))
+            yield load
+
+    async def publish(self, count: int) -> None:
+        """Publish the next so many orders at once."""
+        await self._publisher.orders(islice(self._noted(), count))
+
+    @asynccontextmanager
+    async def running(self, rate: float = RATE) -> AsyncIterator[None]:
+        """Publish at a steady rate (orders per second) as long as the block runs."""
+        stopped = False
+
+        def until_stopped() -> Iterator[Published]:
+            for order in self._noted():
+                yield order
+                if stopped:
+                    return
+
+        publishing = asyncio.create_task(self._publisher.orders(until_stopped(), rate))
+        try:
+            yield
+        finally:
+            stopped = True
+            await publishing
+
+    def _noted(self) -> Iterator[Published]:
+        for order in self._stream:
+            self.published.add((StoreId(order.store_id), OrderId(order.order_id)))
+            yield order
+
+    async def came(self, count: int) -> None:
+        """Wait until so many more orders have been published."""
+        due = len(self.published) + count
+        await self._shop.until(f"{count} more orders are published", lambda: len(self.published) >= due)
+
+    async def decided_more(self, count: int = 100) -> None:
+        """Wait until the stock worker has committed more sales."""
+        due = await self._shop.visible("sales") + count
+
+        async def more() -> bool:
+            return await self._shop.visible("sales") >= due
+
+        await self._shop.until("more orders are decided", more)
+
+    async def written_more(self, count: int = 100) -> None:
+        """Wait until the history worker has written more sales."""
+        due = await self._written() + count
+
+        async def more() -> bool:
+            return await self._written() >= due
+
+        await self._shop.until("more sales are written", more)
+
+    async def more_done(self, kind: str) -> None:
+        """Wait until a kind of worker got on."""
+        await (self.decided_more() if kind == "stock" else self.written_more())
+
+    async def _written(self) -> int:
+        (row,) = await self._shop.rows("SELECT count(*) AS sales FROM sales")
+        return int(row["sales"])
+
+    async def assert_kept(self) -> None:
+        """Wait for the end: every order is one sale, in the topic and in Postgres, and all sums are right."""
+        await self._shop.decided()
+        await self._shop.written()
+        ledger = Ledger(self._shop.settings)
+        await ledger.start()
+        try:
+            await ledger.read_to_end()
+        finally:
+            await ledger.stop()
+        async with self._shop.connected() as connection:
+            verdict = await judge(self.published, ledger, connection)
+        assert (verdict.missing, verdict.duplicates, verdict.oversold, verdict.unequal) == (0, 0, 0, 0)
+        assert (verdict.sales, verdict.dead_letters) == (len(self.published), 0)
+        assert await self._stock_table() == {
+            key: (level.on_hand, level.allocated) for key, level in ledger.levels.items()
+        }
+
+    async def _stock_table(self) -> dict[LevelKey, tuple[Decimal, Decimal]]:
+        """Return the stock worker's own table, as a restart would find it."""
+        settings, decode = self._shop.settings, msgspec.json.Decoder(Stock).decode
+        name = changelog_name(settings.worker.app_id("stock"), STOCK)
+        partitions = [TopicPartition(name, number) for number in range(PARTITIONS)]
+        consumer = AIOKafkaConsumer(
+            **settings.kafka.client_options(),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        rows: dict[bytes, Stock] = {}
+        await consumer.start()
+        try:
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+                for records in (await consumer.getmany(timeout_ms=100)).values():
+                    rows |= {record.key: decode(record.value) for record in records}
+        finally:
+            await consumer.stop()
+        table: dict[LevelKey, tuple[Decimal, Decimal]] = {}
+        for key, row in rows.items():
+            store_id, _, product_id = key.decode().partition(SEPARATOR)
+            for outlet_id, level in row.outlets.items():
+                table[StoreId(store_id), ProductId(product_id), outlet_id] = (level.on_hand, level.allocated)
+        return table
