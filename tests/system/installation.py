@@ -151,6 +151,10 @@ class Installation:
         written = await self._producer.send_and_wait(name, value, key=key, partition=partition)
         return int(written.offset)
 
+    async def misplace(self, topic: str, store_id: str, value: Any, partition: int) -> None:
+        """Publish a record of a store on a partition that is not its own."""
+        await self.put(topic, store_id.encode(), _value(value), partition)
+
     async def decided(self) -> None:
         """Wait until the stock worker has committed everything that is on the inbound topics."""
         await self.until("everything is decided", self._all_decided)
