@@ -1,8 +1,8 @@
 """Outgoing events to bytes and back, and the CloudEvents headers that go with them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -65,53 +65,78 @@ DECODERS: dict[str, Callable[[bytes], Message]] = {
 
 CONTENT_TYPE: Header = ("content-type", b"application/json")
 _SPEC_VERSION: Header = ("ce_specversion", b"1.0")
-_STATIC: dict[type[Message], tuple[Header, Header, Header]] = {
-    kind: (_SPEC_VERSION, CONTENT_TYPE, ("ce_type", name.encode())) for kind, name in CE_TYPES.items()
+
+
+def _cause(event: StockMoved) -> str:
+    source = event.source
+    return event.sale_id or f"{source.topic}/{source.partition}/{source.offset}"
+
+
+_SUBJECT: dict[type[Message], Callable[[Any], str]] = {
+    Sale: attrgetter("sale_id"),
+    Fulfillment: attrgetter("fulfillment_id"),
+    StockMoved: _cause,
+    Customer: attrgetter("customer_id"),
+    OnlineStock: attrgetter("sku"),
+    ExceptionChanged: attrgetter("exception_id"),
+    DeadLetter: attrgetter("dead_letter_id"),
 }
-_SUBJECT: dict[type[Message], str] = {
-    Sale: "sale_id",
-    Fulfillment: "fulfillment_id",
-    Customer: "customer_id",
-    OnlineStock: "sku",
-    ExceptionChanged: "exception_id",
-    DeadLetter: "dead_letter_id",
+"""What an event is about, within its store."""
+
+_OF_TYPE: dict[type[Message], tuple[Header, Callable[[Any], str]]] = {
+    kind: (("ce_type", name.encode()), _SUBJECT[kind]) for kind, name in CE_TYPES.items()
 }
-"""The field that names what an event is about, within its store."""
 
 MAX_SUBJECT = 255
-_sources: dict[str, bytes] = {}
+_sources: dict[str, Header] = {}
 _SOURCES_KEPT = 100_000
 
 
-def headers(event: Message) -> Sequence[Header]:
+def headers(event: Message) -> list[Header]:
     """Return the CloudEvents headers of the Kafka binding's binary mode, and the content type."""
     kind = type(event)
     if isinstance(event, DeadLetter):
         event_id, store_id, time = event.dead_letter_id, event.store_id or "", event.record_time
     else:
         event_id, store_id, time = event.event_id, event.store_id, event.event_time
-    if isinstance(event, StockMoved):
-        source = event.source
-        subject = event.sale_id or f"{source.topic}/{source.partition}/{source.offset}"
-    else:
-        subject = getattr(event, _SUBJECT[kind])
+    ce_type, subject = _OF_TYPE[kind]
     return [
-        *_STATIC[kind],
+        _SPEC_VERSION,
+        CONTENT_TYPE,
+        ce_type,
         ("ce_id", event_id.encode()),
-        ("ce_source", _sources.get(store_id) or _source(store_id)),
-        ("ce_time", _time(time)),
-        ("ce_subject", subject[:MAX_SUBJECT].encode()),
+        _sources.get(store_id) or _source(store_id),
+        _times.header(time),
+        ("ce_subject", subject(event)[:MAX_SUBJECT].encode()),
     ]
 
 
-def _source(store_id: str) -> bytes:
-    source = f"/tillstream/stores/{quote(store_id, safe='')}".encode()
+def _source(store_id: str) -> Header:
+    source = ("ce_source", f"/tillstream/stores/{quote(store_id, safe='')}".encode())
     if len(_sources) < _SOURCES_KEPT:
         _sources[store_id] = source
     return source
 
 
-@lru_cache(maxsize=1024)
-def _time(time: datetime) -> bytes:
+class _Times:
+    """The header of a time, made once for all events of a decision: they share the very object."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        time = datetime.fromtimestamp(0, UTC)
+        self._last = (time, _time_header(time))
+
+    def header(self, time: datetime) -> Header:
+        last = self._last
+        if last[0] is not time:
+            last = self._last = (time, _time_header(time))
+        return last[1]
+
+
+def _time_header(time: datetime) -> Header:
     utc = time if time.tzinfo is UTC else time.astimezone(UTC)
-    return utc.isoformat().encode()[:-6] + b"Z"
+    return ("ce_time", utc.isoformat().encode()[:-6] + b"Z")
+
+
+_times = _Times()

@@ -7,22 +7,23 @@ import msgspec
 
 from topics.event import Event
 from topics.ids import FulfillmentId, LineId, OrderId, OutletId, ProductId, SaleId
+from topics.numbers import ZERO
 
 FulfillmentType = Literal["PICKUP", "DISPATCH"]
 FulfillmentState = Literal["new", "in_progress", "packed", "fulfilled", "cancelled"]
 
 
-class FulfillmentLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class FulfillmentLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Quantities of a sale line (or a part of a bundle) at this outlet; `quantity` is what is asked for."""
 
     line_id: LineId
     sku: str
     product_id: ProductId | None
     quantity: Decimal
-    backordered: Decimal = Decimal(0)
-    picked: Decimal = Decimal(0)
-    packed: Decimal = Decimal(0)
-    fulfilled: Decimal = Decimal(0)
+    backordered: Decimal = ZERO
+    picked: Decimal = ZERO
+    packed: Decimal = ZERO
+    fulfilled: Decimal = ZERO
 
 
 class Fulfillment(Event, frozen=True, kw_only=True, gc=False):

@@ -7,11 +7,12 @@ import msgspec
 
 from topics.event import Event, Source
 from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId
+from topics.numbers import ZERO
 
 MovementKind = Literal["counted", "allocated", "released", "fulfilled", "returned"]
 
 
-class Movement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Movement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One change of one (product, outlet).
 
     `on_hand`, `allocated` and `awaiting` are the signed changes; their sums over all movements are the
@@ -24,12 +25,12 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sku: str
     outlet_id: OutletId
     revision: int
-    on_hand: Decimal = Decimal(0)
-    allocated: Decimal = Decimal(0)
-    awaiting: Decimal = Decimal(0)
-    on_hand_after: Decimal = Decimal(0)
-    allocated_after: Decimal = Decimal(0)
-    awaiting_after: Decimal = Decimal(0)
+    on_hand: Decimal = ZERO
+    allocated: Decimal = ZERO
+    awaiting: Decimal = ZERO
+    on_hand_after: Decimal = ZERO
+    allocated_after: Decimal = ZERO
+    awaiting_after: Decimal = ZERO
     line_id: LineId | None = None
 
 

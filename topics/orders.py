@@ -7,6 +7,7 @@ import msgspec
 
 from topics.fulfillments import FulfillmentType
 from topics.ids import LineId, OrderId
+from topics.numbers import ZERO
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -45,17 +46,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     payment_status: str
     fulfillment_status: str
     total: Decimal
-    subtotal: Decimal = Decimal(0)
-    discount: Decimal = Decimal(0)
-    coupon_discount: Decimal = Decimal(0)
-    shipping: Decimal = Decimal(0)
-    handling: Decimal = Decimal(0)
-    surcharges: Decimal = Decimal(0)
-    tax: Decimal = Decimal(0)
-    gift_card: Decimal = Decimal(0)
-    store_credit: Decimal = Decimal(0)
-    loyalty: Decimal = Decimal(0)
-    refunded: Decimal = Decimal(0)
+    subtotal: Decimal = ZERO
+    discount: Decimal = ZERO
+    coupon_discount: Decimal = ZERO
+    shipping: Decimal = ZERO
+    handling: Decimal = ZERO
+    surcharges: Decimal = ZERO
+    tax: Decimal = ZERO
+    gift_card: Decimal = ZERO
+    store_credit: Decimal = ZERO
+    loyalty: Decimal = ZERO
+    refunded: Decimal = ZERO
     prices_include_tax: bool = False
     payment_method: str | None = None
     processor: str | None = None

@@ -9,6 +9,7 @@ import msgspec
 from topics.event import Event
 from topics.fulfillments import FulfillmentState, FulfillmentType
 from topics.ids import CustomerId, FulfillmentId, LineId, OrderId, OutletId, ProductId, SaleId
+from topics.numbers import ZERO
 
 SaleState = Literal["parked", "pending", "voided", "closed"]
 SaleAttribute = Literal["pickup", "delivery", "backfilled", "deleted"]
@@ -34,7 +35,7 @@ SaleCause = Literal[
 PaymentKind = Literal["integrated", "recorded", "gift_card", "store_credit", "loyalty", "rounding", "pos"]
 
 
-class SaleCustomer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class SaleCustomer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who bought: the profile matched by e-mail, made, or the walk-in customer (DOMAIN 6)."""
 
     customer_id: CustomerId
@@ -42,7 +43,7 @@ class SaleCustomer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str
 
 
-class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Payment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One tender. `name` is what Sales history shows: the processor for an integrated one (DOMAIN S5)."""
 
     payment_id: str
@@ -54,25 +55,25 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     paid_at: datetime | None = None
 
 
-class Allocation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Allocation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How many pieces of a line an outlet is to fulfil, and how many of those it did not have."""
 
     outlet_id: OutletId
     quantity: Decimal
-    backordered: Decimal = Decimal(0)
+    backordered: Decimal = ZERO
 
 
-class LineComponent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class LineComponent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A part of a bundle: what is allocated for the line instead of the line's own SKU (DOMAIN 2)."""
 
     sku: str
     quantity: Decimal
     product_id: ProductId | None
     allocations: tuple[Allocation, ...] = ()
-    unallocated: Decimal = Decimal(0)
+    unallocated: Decimal = ZERO
 
 
-class SaleLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class SaleLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One line of the order.
 
     ordered `quantity` = `fulfilled` + open (Σ allocations + `unallocated`) + `cancelled` (DOMAIN 5). A line
@@ -88,22 +89,22 @@ class SaleLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tracked: bool = True
     product_id: ProductId | None = None
     allocations: tuple[Allocation, ...] = ()
-    backordered: Decimal = Decimal(0)
-    unallocated: Decimal = Decimal(0)
-    fulfilled: Decimal = Decimal(0)
-    cancelled: Decimal = Decimal(0)
-    returned: Decimal = Decimal(0)
+    backordered: Decimal = ZERO
+    unallocated: Decimal = ZERO
+    fulfilled: Decimal = ZERO
+    cancelled: Decimal = ZERO
+    returned: Decimal = ZERO
     components: tuple[LineComponent, ...] = ()
 
 
-class SaleFulfillmentLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class SaleFulfillmentLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     line_id: LineId
     sku: str
     product_id: ProductId | None
     quantity: Decimal
 
 
-class SaleFulfillment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class SaleFulfillment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A sale's fulfilment as the sale shows it; the whole one is in `fulfillments`."""
 
     fulfillment_id: FulfillmentId
@@ -114,7 +115,7 @@ class SaleFulfillment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lines: tuple[SaleFulfillmentLine, ...]
 
 
-class SaleFlag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class SaleFlag(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Something about the sale that needs a person; also an open exception (`exceptions`)."""
 
     kind: str

@@ -7,8 +7,8 @@ from streams.domain.lines import Part
 from streams.domain.moves import Moves
 from streams.domain.policies import Counter, Row, Want
 from streams.domain.shop import Shop
-from streams.domain.state import ZERO
 from topics.ids import OutletId, ProductId
+from topics.numbers import ZERO
 from topics.sales import Allocation
 
 NO_PLACES: frozenset[int] = frozenset()

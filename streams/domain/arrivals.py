@@ -11,8 +11,9 @@ from streams.domain.lines import Line, known_line, parts_of
 from streams.domain.moves import Moves
 from streams.domain.sales import reallocate
 from streams.domain.shop import Shop
-from streams.domain.state import ZERO, Held
+from streams.domain.state import Held
 from topics.ids import OutletId, ProductId, SaleId
+from topics.numbers import ZERO
 from topics.sales import Sale, SaleCause
 
 PORTION = 50

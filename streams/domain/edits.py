@@ -6,8 +6,8 @@ from decimal import Decimal
 from streams.domain.lines import Line, known_line, new_line
 from streams.domain.moves import Moves
 from streams.domain.shop import Shop
-from streams.domain.state import ZERO
 from topics.ids import LineId
+from topics.numbers import ZERO
 from topics.orders import OrderItem
 from topics.sales import SaleLine
 

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from streams.domain import tables
 from streams.domain.books import Books
 from streams.domain.shop import Shop
-from streams.domain.state import ZERO, Level, Stock
+from streams.domain.state import Level, Stock
 from topics.ids import ProductId
+from topics.numbers import ZERO
 from topics.online_stock import OnlineStock
 
 

@@ -7,8 +7,8 @@ import msgspec
 
 from streams.domain.moves import Moves
 from streams.domain.shop import Shop
-from streams.domain.state import ZERO
 from topics.ids import LineId, OutletId, ProductId
+from topics.numbers import ZERO
 from topics.orders import OrderItem
 from topics.sales import Allocation, LineComponent, SaleLine
 

@@ -10,10 +10,11 @@ from streams.domain.books import Books
 from streams.domain.levels import free, publish
 from streams.domain.policies import Row
 from streams.domain.shop import Shop
-from streams.domain.state import ZERO, Level, Stock
+from streams.domain.state import Level, Stock
 from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId
 from topics.inventory import InventoryLevel
 from topics.movements import Movement, MovementKind, StockMoved
+from topics.numbers import ZERO
 
 NO_LEVEL = Level()
 

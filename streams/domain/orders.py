@@ -15,9 +15,10 @@ from streams.domain.outcomes import Outcome
 from streams.domain.payments import Amounts, amount_paid, amounts, refunded_in_ecom, settle
 from streams.domain.sales import record, state_of, type_of
 from streams.domain.shop import Shop
-from streams.domain.state import ZERO, Held
+from streams.domain.state import Held
 from streams.domain.statuses import GONE_OUT, INCOMPLETE, PAYMENT_STATUSES, unknown_status
 from topics.ids import OutletId, SaleId, sale_id
+from topics.numbers import ZERO
 from topics.orders import Order
 from topics.sales import Payment, Sale, SaleAttribute, SaleCause, SaleCustomer, SaleLine
 

@@ -8,8 +8,8 @@ from typing import Final, Protocol
 import msgspec
 
 from streams.domain import covering
-from streams.domain.state import ZERO
 from topics.ids import OutletId, ProductId
+from topics.numbers import ZERO
 
 
 class Want(msgspec.Struct, frozen=True, gc=False):

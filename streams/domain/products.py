@@ -6,8 +6,9 @@ from streams.domain import arrivals, exceptions, levels, queues, tables
 from streams.domain.books import Books
 from streams.domain.outcomes import Outcome
 from streams.domain.shop import Shop
-from streams.domain.state import ZERO, SkuIndex, Stock
+from streams.domain.state import SkuIndex, Stock
 from topics.ids import ProductId
+from topics.numbers import ZERO
 from topics.products import Product
 
 

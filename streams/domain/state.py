@@ -6,8 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from topics.ids import CustomerId, OutletId, ProductId
-
-ZERO = Decimal(0)
+from topics.numbers import ZERO
 
 
 class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
