@@ -171,6 +171,8 @@ class Kafka:
         return [
             str(JAVA),
             f"-Xmx{self.options.heap}",
+            # In its first minutes the optimising compiler takes more CPU than it gives back.
+            "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC",  # on the few cores that the workers need, collector threads cost more
             "-XX:+ExitOnOutOfMemoryError",
             "-Djava.awt.headless=true",
