@@ -50,8 +50,8 @@ class SeenMovement(msgspec.Struct, frozen=True, gc=False):
     product_id: ProductId
     outlet_id: OutletId
     revision: int
-    on_hand: Decimal
-    allocated: Decimal
+    on_hand: Decimal = Decimal(0)  # left out of the event where nothing changed
+    allocated: Decimal = Decimal(0)
 
 
 class SeenMoves(msgspec.Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from topics.codec import DECODERS, EVENTS, Message
 
 M = TypeVar("M", bound=Message)
 
-_TOPICS = {kind: topic for topic, kind in EVENTS.items()}
+_TOPICS: dict[type, str] = {kind: topic for topic, kind in EVENTS.items()}
 
 
 class Journal:

@@ -73,7 +73,7 @@ async def test_02_no_topic_takes_a_number_that_is_none(shop: Installation) -> No
 
 
 def _with_safety(stock: str) -> dict[str, Any]:
-    link = Case("02").link[1]
+    link: dict[str, Any] = Case("02").link[1]
     return link | {"outlets": [outlet | {"safety_stock": stock} for outlet in link["outlets"]]}
 
 
@@ -135,8 +135,10 @@ async def test_04_no_key_and_nothing_indexed_may_be_so_long(
     await shop.settled()
     assert [letter.reason for letter in store.letters] == ["too_long"]
     assert place in store.letters[0].detail
-    decided = {"ecom.orders": store.all_sales, "pos.customers": store.customers}.get(topic)
-    assert store.level("p-02", "o1") == (5, 0) if decided is None else len(decided) == 1
+    if topic == "pos.inventory":
+        assert store.level("p-02", "o1") == (5, 0)
+    else:
+        assert len(store.all_sales) + len(store.customers) == (2 if topic == "ecom.orders" else 1)
     await store.assert_history_agrees()
 
 
@@ -174,8 +176,10 @@ async def test_08_gift_card_and_card_pay_the_whole_together(shop: Installation) 
     store = await told(shop, "08")
     sale = store.sale("GIFT08")
     assert [(p.name, str(p.amount)) for p in sale.payments] == [("gift card", "40.00"), ("Stripe", "62.50")]
-    assert (sale.paid, sale.total - sale.amount_paid, str(sale.amount_paid)) == (True, 0, "102.50")
-    assert (sale.rounding, sale.flags, store.open_exceptions) == (0, (), set())
+    assert (sale.paid, str(sale.total - sale.amount_paid), str(sale.amount_paid)) == (True, "0.00", "102.50")
+    assert sale.rounding == 0
+    assert not sale.flags
+    assert not store.open_exceptions
     payments = {(row["name"], row["amount"]) for row in await store.rows("sale_payments")}
     assert payments == {("gift card", Decimal("40.00")), ("Stripe", Decimal("62.50"))}
 

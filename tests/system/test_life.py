@@ -6,7 +6,7 @@ import pytest
 
 from tests.system.cases import LINK
 from tests.system.installation import PARTITIONS, Installation
-from tests.system.payloads import count, order, profile
+from tests.system.payloads import Payload, count, order, profile
 from tests.system.store import Store
 from topics.dead_letters import DeadLetter
 from topics.exceptions import ExceptionChanged
@@ -91,11 +91,10 @@ async def test_a_customer_is_found_by_email_and_keeps_the_name_they_have(shop: I
     store = await opened(shop, "life-customer")
     await shop.publish("pos.customers", store.store_id, profile("c-1", "Bo@example.com", "Bo"))
     await shop.decided()
-    other_name = {"billingPerson": {"name": "Robert"}}
     await shop.publish(
         "ecom.orders",
         store.store_id,
-        order("C1", ("SHIRT", 1), email=" bo@EXAMPLE.com", **other_name),
+        order("C1", ("SHIRT", 1), email=" bo@EXAMPLE.com", billingPerson={"name": "Robert"}),
         order("C2", ("SHIRT", 1), email="new@example.com", billingPerson=None),
     )
     await shop.settled()
@@ -109,7 +108,11 @@ async def test_an_order_to_be_paid_offline_arrives_unpaid_and_a_card_shows_its_p
     shop: Installation,
 ) -> None:
     store = await opened(shop, "life-paid")
-    deposit = {"paymentMethod": "Bank deposit", "paymentModule": None, "paymentStatus": "AWAITING_PAYMENT"}
+    deposit: Payload = {
+        "paymentMethod": "Bank deposit",
+        "paymentModule": None,
+        "paymentStatus": "AWAITING_PAYMENT",
+    }
     await shop.publish(
         "ecom.orders",
         store.store_id,
