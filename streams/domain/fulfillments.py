@@ -74,6 +74,19 @@ def revise(
     return Fulfilling(tuple(shown), changed)
 
 
+def begin(
+    books: Books,
+    sale_id: SaleId,
+    order_id: OrderId,
+    kind: FulfillmentType,
+    outlet_id: OutletId,
+    lines: list[FulfillmentLine],
+) -> Fulfilling:
+    """Begin the only fulfilment of a new sale."""
+    event = _event(books, sale_id, order_id, outlet_id, kind, "new", 1, lines)
+    return Fulfilling((_shown(event),), [event])
+
+
 def _event(
     books: Books,
     sale_id: SaleId,

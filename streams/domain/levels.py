@@ -2,13 +2,11 @@
 
 from decimal import Decimal
 
-from msgspec.structs import replace
-
 from streams.domain import tables
 from streams.domain.books import Books
 from streams.domain.shop import Shop
 from streams.domain.state import Level, Stock
-from topics.ids import ProductId
+from topics.ids import OutletId, ProductId
 from topics.numbers import ZERO
 from topics.online_stock import OnlineStock
 
@@ -37,15 +35,24 @@ def online_level(stock: Stock, shop: Shop) -> Decimal:
     return total
 
 
-def publish(books: Books, product_id: ProductId, stock: Stock) -> None:
-    """Write the stock; tell the online store the product's level if it is another one than before."""
+def publish(
+    books: Books, product_id: ProductId, stock: Stock, outlets: dict[OutletId, Level], raw: Decimal
+) -> None:
+    """Write the stock as it is at its outlets now; tell the online store its level if that is another one."""
+    online, count = stock.online, stock.published
     if stock.listed:
-        level = stock.raw if stock.raw > 0 else ZERO
-        if level != stock.online:
-            count = stock.published + 1
-            announce(books, stock.sku, level, stock.raw, product_id, product_id, count)
-            stock = replace(stock, online=level, published=count)
-    books.put(tables.STOCK, product_id, stock)
+        level = raw if raw > 0 else ZERO
+        if level != online:
+            online, count = level, count + 1
+            announce(books, stock.sku, level, raw, product_id, product_id, count)
+    books.put(
+        tables.STOCK,
+        product_id,
+        Stock(
+            outlets, stock.sku, stock.active, stock.named, stock.listed, raw, stock.version, online, count,
+            stock.repaired,
+        ),
+    )  # fmt: skip
 
 
 def announce(

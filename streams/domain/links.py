@@ -1,7 +1,5 @@
 """A store's link is set, changed or removed (DOMAIN 2)."""
 
-import msgspec
-
 from streams.domain import arrivals, exceptions, levels, queues, tables
 from streams.domain.books import Books
 from streams.domain.outcomes import Outcome
@@ -35,7 +33,7 @@ def set_link(books: Books, link: StoreLink | None) -> Outcome:
             if stock.listed:
                 raw = levels.online_level(stock, shop)
                 if raw != stock.raw:
-                    levels.publish(books, ProductId(name), msgspec.structs.replace(stock, raw=raw))
+                    levels.publish(books, ProductId(name), stock, stock.outlets, raw)
     short = sorted({"\0".join(name.split("\0")[:2]) for name in queues.names(books, "short\0")})
     if short:
         arrivals.serve(books, shop, short, "link_changed")

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
-from msgspec.structs import replace
 
 from streams.domain.books import Books
 from streams.domain.levels import free, publish
@@ -77,6 +76,11 @@ class Moves:
         """Return what is available of the product at each outlet now, not below zero."""
         return _Row(self._shelf(product_id).outlets, outlets, self._shop.safety)
 
+    def has(self, product_id: ProductId, outlet_id: OutletId, quantity: Decimal) -> bool:
+        """Say whether so many pieces, more than none, are available of the product at the outlet now."""
+        level = self._shelf(product_id).outlets.get(outlet_id)
+        return level is not None and free(level, self._shop.safety.get(outlet_id, ZERO)) >= quantity
+
     def allocate(
         self,
         product_id: ProductId,
@@ -109,7 +113,7 @@ class Moves:
         backordered: Decimal,
         line_id: LineId,
     ) -> None:
-        shelf = self._shelf(product_id)
+        shelf = self._shelves.get(product_id) or self._shelf(product_id)
         old = shelf.outlets.get(outlet_id, NO_LEVEL)
         if outlet_id in self._shop.connected:
             shelf.raw -= quantity
@@ -137,7 +141,7 @@ class Moves:
                 allocated=quantity,
                 on_hand_after=old.on_hand,
                 allocated_after=allocated,
-                awaiting_after=old.awaiting,
+                awaiting_after=old.awaiting or ZERO,
                 line_id=line_id,
             )
         )
@@ -231,6 +235,6 @@ class Moves:
             )
         for product_id, shelf in self._shelves.items():
             if shelf.moved:
-                publish(books, product_id, replace(shelf.stock, outlets=shelf.outlets, raw=shelf.raw))
+                publish(books, product_id, shelf.stock, shelf.outlets, shelf.raw)
         self._movements = []
         self._shelves = {}

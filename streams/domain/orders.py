@@ -13,6 +13,7 @@ from streams.domain.lines import Line, parts_of
 from streams.domain.moves import Moves
 from streams.domain.outcomes import Outcome
 from streams.domain.payments import Amounts, amount_paid, amounts, refunded_in_ecom, settle
+from streams.domain.plain import place
 from streams.domain.sales import record, state_of, type_of
 from streams.domain.shop import Shop
 from streams.domain.state import Held
@@ -83,8 +84,12 @@ class _Snapshot:
 
     def decide(self) -> Outcome:
         books, shop, order, old, own_id = self._books, self._shop, self._order, self._old, self._own_id
-        lines = self._lines()
-        sale_lines = tuple([line.finish() for line in lines])
+        # Most orders are new and plain: one outlet has all of it. Their lines need no further look.
+        plain = None
+        if old is None and not (self._void or self._parked or self._backfilled):
+            plain = place(order.items, books, self._moves, shop, self._pinned)
+        lines = self._lines() if plain is None else []
+        sale_lines = tuple([line.finish() for line in lines]) if plain is None else plain.lines
         money = amounts(order, shop)
         payments = self._payments(money)
         received = amount_paid(payments, shop)
@@ -95,15 +100,19 @@ class _Snapshot:
         # Nothing of a voided sale is open, but what went out keeps it alive until it has come back.
         voided = self._void and not self._to_return
         attributes = self._attributes()
-        fulfilling = fulfillments.revise(
-            books,
-            own_id,
-            order.order_id,
-            type_of(attributes),
-            sale_lines,
-            old.fulfillments if old is not None else (),
-            old.lines if old is not None else (),
-        )
+        kind = type_of(attributes)
+        if plain is not None:
+            fulfilling = fulfillments.begin(books, own_id, order.order_id, kind, plain.outlet, plain.pieces)
+        else:
+            fulfilling = fulfillments.revise(
+                books,
+                own_id,
+                order.order_id,
+                kind,
+                sale_lines,
+                old.fulfillments if old is not None else (),
+                old.lines if old is not None else (),
+            )
         raised = flags.order_flags(
             order,
             money,
@@ -114,7 +123,7 @@ class _Snapshot:
             refunded=refunded,
             to_return=self._to_return,
         )
-        if not (self._parked or self._void or self._backfilled):
+        if plain is None and not (self._parked or self._void or self._backfilled):
             raised += flags.stock_flags(lines, books, shop, self._pinned)
         sale = Sale(
             event_id=f"{own_id}:1",
@@ -126,7 +135,9 @@ class _Snapshot:
             order_id=order.order_id,
             revision=1,
             cause="parked" if self._parked else "placed",
-            state=state_of(lines, paid=paid, voided=voided, parked=self._parked),
+            state="pending"
+            if plain is not None
+            else state_of(lines, paid=paid, voided=voided, parked=self._parked),
             attributes=attributes,
             payment_status=order.payment_status,
             fulfillment_status=order.fulfillment_status,

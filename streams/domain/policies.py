@@ -107,6 +107,15 @@ DEFAULT_POLICY: Final = "lightspeed"
 POLICIES: Final[Mapping[str, Policy]] = {DEFAULT_POLICY: lightspeed, "priority": priority_only}
 
 
+def whole_orders(policy: Policy, ranks: tuple[int, ...]) -> int:
+    """Return how many places, from the first, get an order whole if they are the first that can do it all."""
+    if policy is lightspeed:
+        # Where priorities are shared, stock decides between the places, and that differs by order.
+        return len(ranks) if _all_differ(ranks) else 0
+    # By priority alone each line begins at the first place: it has the order only if it can do it all.
+    return 1 if policy is priority_only else 0
+
+
 def _preference(counter: Counter) -> Sequence[int]:
     """Return the places by priority, then most stock of the wanted products, then id: a total order."""
     ranks = counter.ranks

@@ -31,7 +31,8 @@ def name(books: Books, product: Product) -> Outcome:
     if same:
         return Outcome.UNCHANGED
     waiting = rename(books, shop, product.product_id, product.sku, active=product.active)
-    levels.publish(books, product.product_id, books.stock(product.product_id))
+    stock = books.stock(product.product_id)
+    levels.publish(books, product.product_id, stock, stock.outlets, stock.raw)
     if waiting:
         arrivals.serve(books, shop, waiting, "product_arrived")
     return Outcome.DECIDED
@@ -72,7 +73,8 @@ def _leave(books: Books, shop: Shop, product_id: ProductId, sku: str) -> None:
         _withdraw(books, product_id, sku)
     change(books, product_id, listed=False)
     if len(others) == 1:
-        levels.publish(books, others[0], _list(books, shop, others[0]))
+        stock = _list(books, shop, others[0])
+        levels.publish(books, others[0], stock, stock.outlets, stock.raw)
     _note_ambiguity(books, sku, others)
 
 

@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from streams.domain.policies import DEFAULT_POLICY, POLICIES, Policy
+from streams.domain.policies import DEFAULT_POLICY, POLICIES, Policy, whole_orders
 from topics.ids import OutletId, StoreId
 from topics.links import StoreLink
 
@@ -13,11 +13,12 @@ class Shop:
     """What follows from a link and is needed for each order; made once per link, not once per order.
 
     `outlets` are the connected ones, lowest `priority` first, then by id; `ranks` are their priorities.
+    `first_outlets` are those of which the policy gives an order, whole, to the first that can do it all.
     """
 
     __slots__ = (
-        "_integrated", "_names", "_processors", "_quantum", "connected", "link", "outlets", "oversell",
-        "policy", "ranks", "safety", "safety_total", "zero",
+        "_integrated", "_names", "_processors", "_quantum", "connected", "first_outlets", "link", "outlets",
+        "oversell", "policy", "ranks", "safety", "safety_total", "zero",
     )  # fmt: skip
 
     def __init__(self, link: StoreLink) -> None:
@@ -32,6 +33,7 @@ class Shop:
         self.safety_total = sum((outlet.safety_stock for outlet in chosen), Decimal(0))
         self.oversell = link.oversell == "allow"
         self.policy: Policy = POLICIES.get(link.policy, POLICIES[DEFAULT_POLICY])
+        self.first_outlets = self.outlets[: whole_orders(self.policy, self.ranks)]
         self._quantum = Decimal(1).scaleb(-link.currency_precision)
         self.zero = Decimal(0).quantize(self._quantum)
         self._names = {outlet.id for outlet in link.outlets}
