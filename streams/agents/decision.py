@@ -82,7 +82,7 @@ class Desk:
             error.part = part
             self.refuse(error, moment.source, value, moment.received_at, store_id)
         except Exception as fault:
-            self._failed(fault, moment, value, store_id, getattr(message, "order_id", None), part)
+            self.fail(fault, moment, value, store_id, getattr(message, "order_id", None), part)
         else:
             self._outcomes[outcome] += 1
             if backlog.unfinished(books):
@@ -107,9 +107,9 @@ class Desk:
             if held is not None:
                 source = Source(topic=held.topic, partition=held.partition, offset=held.offset)
                 moment = Moment(source, held.received_at, self.unit.now)
-                self._failed(fault, moment, bytes(held.body), store_id)
+                self.fail(fault, moment, bytes(held.body), store_id)
             else:
-                self._failed(fault, moment, b"", store_id)
+                self.fail(fault, moment, b"", store_id)
         else:
             if outcome is not None:
                 self._outcomes[outcome] += 1
@@ -130,15 +130,16 @@ class Desk:
         """Send a record that breaks its contract to the dead letters."""
         self._send(letters.refused(error, source, value, received_at, self.unit.now, store_id))
 
-    def _failed(
+    def fail(
         self,
         fault: Exception,
         moment: Moment,
         value: bytes,
-        store_id: StoreId,
+        store_id: StoreId | None,
         order_id: Any = None,
         part: int | None = None,
     ) -> None:
+        """Send a record on which our own rules failed to the dead letters, with the traceback."""
         if isinstance(fault, ContractError):
             self.refuse(fault, moment.source, value, moment.received_at, store_id)
             return

@@ -50,6 +50,7 @@ class Intake:
             value = record.value
             received_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
             source = Source(topic=topic, partition=partition, offset=record.offset)
+            moment = Moment(source, received_at, unit.now, crc32(value) if value else 0)
             try:
                 store_id = decode_key(record.key)
                 if partition_of(record.key, partitions) != partition:
@@ -58,7 +59,9 @@ class Intake:
             except ContractError as error:
                 desk.refuse(error, source, value or b"", received_at, store_id)
                 continue
-            moment = Moment(source, received_at, unit.now, crc32(value) if value else 0)
+            except Exception as fault:
+                desk.fail(fault, moment, value or b"", store_id)
+                continue
             for part, message in enumerate(messages):
                 if isinstance(message, ContractError):
                     desk.refuse(message, source, value, received_at, store_id)

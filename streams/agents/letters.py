@@ -77,7 +77,7 @@ def failed(
     value: bytes,
     record_time: datetime,
     now: datetime,
-    store_id: StoreId,
+    store_id: StoreId | None,
     *,
     order_id: OrderId | None = None,
     part: int | None = None,

@@ -19,6 +19,7 @@ from streams.domain.tables import SEPARATOR, STOCK
 from tests.system.installation import PARTITIONS, Installation
 from topics.ids import OrderId, ProductId, StoreId
 from topics.registry import changelog_name
+from topics.sales import Sale
 
 STORES = store.store_ids(6)
 PER_OUTLET = 12
@@ -122,6 +123,14 @@ class Load:
         assert await self._stock_table() == {
             key: (level.on_hand, level.allocated) for key, level in ledger.levels.items()
         }
+        await self._shop.journal.read()
+        assert await self._documents() == {sale.sale_id: sale for sale in self._shop.journal.all(Sale)}
+
+    async def _documents(self) -> dict[str, Sale]:
+        """Return the sales of the history; those of a transaction that was aborted differ in their times."""
+        rows = await self._shop.rows("SELECT document FROM sales")
+        sales = [msgspec.json.decode(row["document"], type=Sale) for row in rows]
+        return {sale.sale_id: sale for sale in sales}
 
     async def _stock_table(self) -> dict[LevelKey, tuple[Decimal, Decimal]]:
         """Return the stock worker's own table, as a restart would find it."""

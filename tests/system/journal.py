@@ -62,6 +62,10 @@ class Journal:
             if isinstance(event, kind) and event.store_id == store_id
         ]
 
+    def all(self, kind: type[M]) -> list[M]:
+        """Return the events of a kind of all stores; a store's are in the order of the log."""
+        return [event for _, event in self._records[_TOPICS[kind]] if isinstance(event, kind)]
+
     def records(self, kind: type[M], store_id: str | None) -> list[ConsumerRecord]:
         """Return the records in which those events came."""
         return [record for record, event in self._records[_TOPICS[kind]] if event.store_id == store_id]

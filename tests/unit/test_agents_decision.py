@@ -1,17 +1,20 @@
 """A fault in our own rules costs one message, and says where it is."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiokafka.structs import ConsumerRecord
 
-from streams.agents.decision import Desk
+from streams.agents.backlogs import Backlogs
+from streams.agents.intake import Intake
 from streams.agents.stock import table_specs
 from streams.domain import links, orders
 from streams.domain.books import Books, Moment
 from streams.domain.outcomes import Outcome
+from streams.runtime.batch import Batch
 from streams.runtime.store import Rows
 from streams.runtime.tables import TableSpec
 from streams.runtime.unit import Header, KafkaUnit
@@ -19,7 +22,6 @@ from tests.pure_store import SHOP, START, item, link, order
 from topics.codec import DECODERS
 from topics.dead_letters import DeadLetter
 from topics.event import Source
-from topics.ids import StoreId
 from topics.orders import Order
 from topics.registry import OUTBOUND
 from topics.sales import Sale
@@ -72,9 +74,8 @@ class Unit:
     def __init__(self) -> None:
         plan = Plan()
         self.unit = KafkaUnit(0, plan, plan)
-        self.outcomes: Counter[str] = Counter()
-        self.unfinished: dict[StoreId, None] = {}
-        self.desk = Desk(self.unit, self.outcomes, self.unfinished)
+        self.backlogs = Backlogs(partitions=1)
+        self.desk = self.backlogs.desk(self.unit)
         self._offset = 0
 
     def moment(self) -> Moment:
@@ -109,6 +110,18 @@ def stumble(books: Books, message: Order) -> Outcome:
     raise ZeroDivisionError(f"{message.email} cannot be divided")
 
 
+def batch(*values: str) -> Batch:
+    """Return a batch of records of the shop, from offset 0."""
+    at = int(START.timestamp() * 1000)
+    records = [
+        ConsumerRecord(
+            "ecom.orders", 0, offset, at, 0, SHOP.encode(), value.encode(), None, 0, len(value), ()
+        )
+        for offset, value in enumerate(values)
+    ]
+    return Batch("ecom.orders", 0, records, len(records), 0)
+
+
 @pytest.fixture
 def unit() -> Unit:
     unit = Unit()
@@ -137,7 +150,7 @@ def test_the_neighbours_of_a_fault_are_decided(unit: Unit) -> None:
     unit.order("BAD", stumble)
     unit.order("AFTER")
     assert unit.sales == ["BEFORE", "AFTER"]
-    assert unit.outcomes["refused"] == 1
+    assert unit.backlogs.outcomes["refused"] == 1
 
 
 def test_parts_of_one_record_that_fail_have_letters_of_their_own(unit: Unit) -> None:
@@ -154,6 +167,27 @@ def test_the_log_of_a_fault_names_the_record_and_no_person(
     assert "rule_failed" in caplog.text
     assert "ecom.orders/0@2" in caplog.text
     assert PERSONAL not in caplog.text
+
+
+def test_a_fault_while_a_record_is_read_becomes_a_letter_and_its_neighbours_are_decided(unit: Unit) -> None:
+    def read(value: bytes | None, _: datetime) -> Sequence[Order]:
+        assert value is not None
+        if value == b"BAD":
+            raise ZeroDivisionError("cannot be read")
+        return [order(value.decode(), item("SHIRT"))]
+
+    take = Intake("ecom.orders", read, orders.take, unit.backlogs)
+    take(batch("FIRST", "BAD", "LATER"), unit.unit)
+    assert unit.sales == ["FIRST", "LATER"]
+    (letter,) = unit.letters
+    assert (letter.reason, letter.store_id, letter.source.offset, letter.head) == (
+        "rule_failed",
+        SHOP,
+        1,
+        b"BAD",
+    )
+    assert letter.traceback is not None
+    assert "ZeroDivisionError" in letter.traceback
 
 
 def test_a_held_order_on_which_the_rules_fail_is_a_letter_and_the_next_is_decided(
