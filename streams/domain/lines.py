@@ -43,10 +43,12 @@ class Part(msgspec.Struct, gc=False):
                 self.allocations[at] = Allocation(
                     outlet_id=outlet_id,
                     quantity=allocation.quantity + quantity,
-                    backordered=allocation.backordered + backordered,
+                    backordered=allocation.backordered + backordered or ZERO,
                 )
                 return
-        self.allocations.append(Allocation(outlet_id=outlet_id, quantity=quantity, backordered=backordered))
+        self.allocations.append(
+            Allocation(outlet_id=outlet_id, quantity=quantity, backordered=backordered or ZERO)
+        )
 
     def reduce(self, by: Decimal, moves: Moves) -> None:
         """Let go of pieces: first what nobody promised, then what is not there, then the last promised."""
@@ -82,7 +84,7 @@ class Part(msgspec.Struct, gc=False):
             self.allocations[at] = Allocation(
                 outlet_id=allocation.outlet_id,
                 quantity=allocation.quantity - quantity,
-                backordered=allocation.backordered - backordered,
+                backordered=allocation.backordered - backordered or ZERO,
             )
 
     def cover(self, outlet_id: OutletId, most: Decimal, moves: Moves) -> Decimal:
@@ -94,7 +96,7 @@ class Part(msgspec.Struct, gc=False):
                 self.allocations[at] = Allocation(
                     outlet_id=outlet_id,
                     quantity=allocation.quantity,
-                    backordered=allocation.backordered - covered,
+                    backordered=allocation.backordered - covered or ZERO,
                 )
                 return covered
         return ZERO
@@ -116,7 +118,7 @@ class Line(msgspec.Struct, gc=False):
     parts: list[Part] = []
 
     def finish(self) -> SaleLine:
-        """Return the line as the sale shows it."""
+        """Return the line as the sale shows it; what is nothing is the one ZERO, which events leave out."""
         parts = self.parts
         if not parts:
             return SaleLine(
@@ -126,9 +128,9 @@ class Line(msgspec.Struct, gc=False):
                 quantity=self.quantity,
                 price=self.price,
                 tracked=self.tracked,
-                fulfilled=self.fulfilled,
-                cancelled=self.cancelled,
-                returned=self.returned,
+                fulfilled=self.fulfilled or ZERO,
+                cancelled=self.cancelled or ZERO,
+                returned=self.returned or ZERO,
             )
         if not self.bundle:
             part = parts[0]
@@ -141,11 +143,11 @@ class Line(msgspec.Struct, gc=False):
                 tracked=True,
                 product_id=part.product_id,
                 allocations=tuple(part.allocations),
-                backordered=part.backordered,
-                unallocated=part.wanted,
-                fulfilled=self.fulfilled,
-                cancelled=self.cancelled,
-                returned=self.returned,
+                backordered=part.backordered or ZERO,
+                unallocated=part.wanted or ZERO,
+                fulfilled=self.fulfilled or ZERO,
+                cancelled=self.cancelled or ZERO,
+                returned=self.returned or ZERO,
             )
         return SaleLine(
             line_id=self.line_id,
@@ -156,16 +158,16 @@ class Line(msgspec.Struct, gc=False):
             tracked=True,
             backordered=self._bundles([(part.backordered, part.quantity) for part in parts]),
             unallocated=self._bundles([(part.wanted, part.quantity) for part in parts]),
-            fulfilled=self.fulfilled,
-            cancelled=self.cancelled,
-            returned=self.returned,
+            fulfilled=self.fulfilled or ZERO,
+            cancelled=self.cancelled or ZERO,
+            returned=self.returned or ZERO,
             components=tuple(
                 LineComponent(
                     sku=part.sku,
                     quantity=part.quantity,
                     product_id=part.product_id,
                     allocations=tuple(part.allocations),
-                    unallocated=part.wanted,
+                    unallocated=part.wanted or ZERO,
                 )
                 for part in parts
             ),
