@@ -1,10 +1,13 @@
 """Kafka keys: the store id, alone or before what a compacted topic keeps one record of."""
 
+from functools import lru_cache
+
 from topics.decoders.record import MAX_ID
 from topics.errors import ContractError
 from topics.ids import CustomerId, StoreId
 
 
+@lru_cache(maxsize=65_536)
 def decode_key(key: bytes | None) -> StoreId:
     """Return the store id that a record's key holds.
 

@@ -74,7 +74,7 @@ def decode_orders(value: bytes | None, record_time: datetime) -> Sequence[Order 
 
 def _quick(text: bytes, record_time: datetime) -> Order | None:
     # record.quick, written out: this runs for every order.
-    if wire.needs_mending(text):
+    if b"\\" in text and wire.needs_mending(text):
         return None
     try:
         return _build(ORDER.decode(text), (), record_time, text)
@@ -147,7 +147,10 @@ def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, sourc
     updated = _time(raw.update_timestamp, "updateTimestamp", raw.update_date, "updateDate")
     version = moments.milliseconds(record_time) if updated is None else updated
     updated_at = moments.at(version)
-    placed = _time(raw.create_timestamp, "createTimestamp", raw.create_date, "createDate")
+    if raw.create_timestamp and raw.create_timestamp == raw.update_timestamp:
+        placed = updated  # most snapshots are the first of their order
+    else:
+        placed = _time(raw.create_timestamp, "createTimestamp", raw.create_date, "createDate")
     if raw.items is None:
         raise record.missing("items")
     if raw.total is None:
