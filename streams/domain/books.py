@@ -56,7 +56,17 @@ class Books:
     `event_time` is when the matter happened at its source; without anything better, when the record came.
     """
 
-    __slots__ = ("_prefix", "_puts", "_reader", "_shop", "event_time", "events", "moment", "store_id")
+    __slots__ = (
+        "_prefix",
+        "_puts",
+        "_read",
+        "_reader",
+        "_shop",
+        "event_time",
+        "events",
+        "moment",
+        "store_id",
+    )
 
     def __init__(self, store_id: StoreId, reader: Reader, moment: Moment) -> None:
         self.store_id = store_id
@@ -64,6 +74,7 @@ class Books:
         self.event_time = moment.received_at
         self.events: list[Event] = []
         self._reader = reader
+        self._read = reader.get
         self._puts: Puts = {}
         self._prefix = store_id.encode() + b"\0"
         self._shop: Shop | None = None
@@ -84,7 +95,7 @@ class Books:
             at = (table, key)
             if at in self._puts:
                 return self._puts[at]
-        return self._reader.get(table, key)
+        return self._read(table, key)
 
     def put(self, table: str, name: str, row: msgspec.Struct | None) -> None:
         self._puts[table, self._prefix + name.encode()] = row
@@ -102,7 +113,7 @@ class Books:
     def link(self) -> StoreLink | None:
         key = self.store_id.encode()
         at = (tables.LINKS, key)
-        link: StoreLink | None = self._puts[at] if at in self._puts else self._reader.get(tables.LINKS, key)  # type: ignore[assignment]
+        link: StoreLink | None = self._puts[at] if at in self._puts else self._read(tables.LINKS, key)  # type: ignore[assignment]
         return link
 
     def put_link(self, link: StoreLink | None) -> None:

@@ -14,7 +14,7 @@ from streams.domain.moves import Moves
 from streams.domain.outcomes import Outcome
 from streams.domain.payments import Amounts, amount_paid, amounts, refunded_in_ecom, settle
 from streams.domain.plain import place
-from streams.domain.sales import record, state_of, type_of
+from streams.domain.sales import record, says_the_same, state_of, type_of
 from streams.domain.shop import Shop
 from streams.domain.state import Held
 from streams.domain.statuses import GONE_OUT, INCOMPLETE, PAYMENT_STATUSES, unknown_status
@@ -165,7 +165,7 @@ class _Snapshot:
             order_checksum=self._checksum,
         )
         if old is not None:
-            if _says_the_same(old, sale):
+            if says_the_same(old, sale):
                 seen = msgspec.structs.replace(
                     old, order_version=order.version, order_checksum=self._checksum
                 )
@@ -302,21 +302,3 @@ _PLAIN_ATTRIBUTES: Final[dict[str | None, tuple[SaleAttribute, ...]]] = {
     "PICKUP": ("pickup",),
     "DISPATCH": ("delivery",),
 }
-
-
-def _says_the_same(old: Sale, new: Sale) -> bool:
-    """Compare two revisions by what they say, not by when and from which snapshot they say it."""
-    return old == msgspec.structs.replace(
-        new,
-        event_id=old.event_id,
-        event_time=old.event_time,
-        received_at=old.received_at,
-        processed_at=old.processed_at,
-        revision=old.revision,
-        cause=old.cause,
-        order_version=old.order_version,
-        order_checksum=old.order_checksum,
-        external_order_id=old.external_order_id
-        if new.external_order_id == new.sale_id
-        else new.external_order_id,
-    )

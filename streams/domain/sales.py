@@ -29,6 +29,24 @@ def type_of(attributes: Sequence[SaleAttribute]) -> FulfillmentType:
     return "PICKUP" if "pickup" in attributes else "DISPATCH"
 
 
+def says_the_same(old: Sale, new: Sale) -> bool:
+    """Compare two revisions by what they say, not by when and from which snapshot they say it."""
+    return old == msgspec.structs.replace(
+        new,
+        event_id=old.event_id,
+        event_time=old.event_time,
+        received_at=old.received_at,
+        processed_at=old.processed_at,
+        revision=old.revision,
+        cause=old.cause,
+        order_version=old.order_version,
+        order_checksum=old.order_checksum,
+        external_order_id=old.external_order_id
+        if new.external_order_id == new.sale_id
+        else new.external_order_id,
+    )
+
+
 def record(
     books: Books,
     before: Sale | None,
