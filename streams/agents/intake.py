@@ -20,6 +20,7 @@ Decode = Callable[[bytes | None, datetime], Sequence[Any]]
 """From a record's value and time to its messages; a part that was refused is its ContractError."""
 Decide = Callable[[Books, Any], Outcome]
 _Read = tuple[StoreId | None, Moment, bytes, Sequence[Any]]
+"""Whose, when, the value, and its messages; of a record that cannot be read, the exception in their place."""
 
 BLOCK = 50
 """So many records are read before the first of them is decided: each of the two runs faster while the
