@@ -59,5 +59,10 @@ def at(ms: int) -> datetime:
     return EPOCH + ms * _MS
 
 
+def of_record(ms: int) -> datetime:
+    """Return the time of a Kafka record, held to what can be: a broker may let any number pass."""
+    return EPOCH + min(max(ms, 0), _LAST) * _MS
+
+
 def milliseconds(moment: datetime) -> int:
     return (moment - EPOCH) // _MS

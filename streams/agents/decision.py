@@ -102,14 +102,15 @@ class Desk:
             carry_out(books.changes, self.unit, self._levels)
         except Exception as fault:
             books = Books(store_id, self._reader, moment)
-            held = backlog.skip(books)
+            skipped = backlog.skip(books)
             carry_out(books.changes, self.unit, self._levels)
-            if held is not None:
+            if skipped is None:
+                self.fail(fault, moment, b"", store_id)
+            else:
+                held = skipped.held
                 source = Source(topic=held.topic, partition=held.partition, offset=held.offset)
                 moment = Moment(source, held.received_at, self.unit.now)
-                self.fail(fault, moment, bytes(held.body), store_id)
-            else:
-                self.fail(fault, moment, b"", store_id)
+                self.fail(fault, moment, bytes(held.body), store_id, skipped.order_id)
         else:
             if outcome is not None:
                 self._outcomes[outcome] += 1

@@ -1,7 +1,7 @@
 """What every inbound record goes through, whatever its topic: whose is it, what does it say, what follows."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zlib import crc32
 
@@ -10,6 +10,7 @@ from streams.domain.books import Books, Moment
 from streams.domain.outcomes import Outcome
 from streams.runtime.batch import Batch
 from streams.runtime.unit import KafkaUnit
+from topics import moments
 from topics.errors import WRONG_PARTITION, ContractError
 from topics.event import Source
 from topics.ids import StoreId
@@ -73,7 +74,7 @@ class Intake:
     def _read(self, record: Any, partition: int, unit: KafkaUnit) -> _Read:
         store_id: StoreId | None = None
         value = record.value
-        received_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        received_at = moments.of_record(record.timestamp)
         source = Source(topic=self._topic, partition=partition, offset=record.offset)
         messages: Sequence[Any]
         try:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from streams.domain import arrivals, exceptions, inventory, orders, products, profiles, queues, tables
 from streams.domain.books import Books, Moment, Reader
 from streams.domain.inbox import DECODERS
@@ -10,7 +12,7 @@ from streams.domain.outcomes import Outcome
 from streams.domain.state import Held
 from streams.domain.waiting import POS_SUBJECT
 from topics.event import Source
-from topics.ids import StoreId
+from topics.ids import OrderId, StoreId
 from topics.inventory import InventoryLevel
 from topics.orders import Order
 from topics.products import Product
@@ -58,10 +60,21 @@ def step(books: Books) -> Outcome | None:
     return profiles.learn(books, message)
 
 
-def skip(books: Books) -> Held | None:
-    """Drop the next step, which has failed, and return what was held; None when there is no step.
+class Skipped(msgspec.Struct, frozen=True, gc=False):
+    """A step that was given up: what was held, and the order that it was, if it was one."""
 
-    Of a sale that was to be served, it is the coordinates of the record that brought the stock.
+    held: Held
+    order_id: OrderId | None
+
+
+class _Named(msgspec.Struct, frozen=True, gc=False):
+    order_id: OrderId | None = None
+
+
+def skip(books: Books) -> Skipped | None:
+    """Drop the next step, which has failed, and say what it was; None when there is no step.
+
+    Of a sale that was to be served, `held` has the coordinates of the record that brought the stock.
 
     For the worker, on fresh books, after `step` raised: the record becomes a dead letter, the store goes on.
     """
@@ -70,7 +83,14 @@ def skip(books: Books) -> Held | None:
         return None
     held = _held(books, member)
     queues.leave(books, queues.BACKLOG, member)
-    return held
+    if arrivals.is_task(member):
+        return Skipped(held, None)
+    order_id = _NAMED.decode(held.body).order_id
+    _closed(books, POS_SUBJECT if order_id is None else order_id)
+    return Skipped(held, order_id)
+
+
+_NAMED = msgspec.json.Decoder(_Named)
 
 
 def _held(books: Books, member: str) -> Held:

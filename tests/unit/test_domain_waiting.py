@@ -3,7 +3,6 @@
 from streams.domain import backlog
 from streams.domain.books import Books
 from streams.domain.outcomes import Outcome
-from streams.domain.state import Held
 from tests.pure_store import PureStore, count, item, link, order, product
 from topics.exceptions import ExceptionChanged
 from topics.ids import CustomerId
@@ -129,9 +128,13 @@ def test_a_held_message_that_cannot_be_decided_is_given_back_and_the_rest_goes_o
     store.tell(order("GOOD", RING))
     store.link(link(), drain=False)
     books = Books(store.store_id, store.tables, store.moment(""))
-    held = backlog.skip(books)
-    assert isinstance(held, Held)
-    assert (held.topic, held.offset) == ("ecom.orders", 1)
+    skipped = backlog.skip(books)
+    assert skipped is not None
+    assert (skipped.held.topic, skipped.held.offset, skipped.order_id) == ("ecom.orders", 1, "BAD")
+    closed = [event for event in books.events if isinstance(event, ExceptionChanged)]
+    assert [(event.kind, event.subject, event.open) for event in closed] == [
+        ("waiting_for_link", "BAD", False)
+    ]
     store.tables.apply(books)
     store.drain()
     assert (store.has_sale("BAD"), store.has_sale("GOOD")) == (False, True)
