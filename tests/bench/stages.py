@@ -9,7 +9,6 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -21,40 +20,22 @@ from streams.agents.backlogs import Backlogs
 from streams.agents.decision import UnitReader
 from streams.agents.effects import carry_out
 from streams.agents.intake import Intake, alone
-from streams.agents.stock import table_specs
 from streams.domain import inventory, links, waiting
 from streams.domain import orders as rules
 from streams.domain.books import Books, Moment
 from streams.runtime.batch import Batch
-from streams.runtime.store import Rows
-from streams.runtime.tables import TableSpec
 from streams.runtime.unit import KafkaUnit
 from streams.runtime.worker import GC_THRESHOLDS
+from tests.plan import Plan
 from topics.decoders import decode_inventory, decode_link, decode_orders
 from topics.event import Source
 from topics.ids import StoreId
-from topics.registry import OUTBOUND
 
 UNIT = 500
 
 
-class Plan:
-    """The stock worker's topics and tables, without a broker; it also makes the batches."""
-
-    topics: Mapping[str, str] = {topic.name: topic.name for topic in OUTBOUND}
-    tables: Mapping[str, TableSpec[Any]] = {spec.name: spec for spec in table_specs()}
-
-    def __init__(self) -> None:
-        self._rows: defaultdict[str, Rows] = defaultdict(Rows)
-
-    def changelog(self, table: str) -> str:
-        return f"{table}-changelog"
-
-    def rows(self, table: str, partition: int) -> Rows:
-        return self._rows[table]
-
-    def create_batch(self) -> Any:
-        return BatchBuilder(1 << 20, 0, is_transactional=True, key_serializer=None, value_serializer=None)
+def create_batch() -> Any:
+    return BatchBuilder(1 << 20, 0, is_transactional=True, key_serializer=None, value_serializer=None)
 
 
 class Record(NamedTuple):
@@ -117,7 +98,7 @@ def measure(plan: Plan, records: list[Record], spent: dict[str, list[float]]) ->
 def main(count: int = 10_000) -> None:
     """Print the table."""
     gc.set_threshold(*GC_THRESHOLDS)
-    plan, stores = Plan(), store.store_ids(4)
+    plan, stores = Plan(create_batch), store.store_ids(4)
     set_up(plan, stores)
     gc.freeze()
     spent: defaultdict[str, list[float]] = defaultdict(list)

@@ -1,7 +1,6 @@
 """A fault in our own rules costs one message, and says where it is."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,20 +9,17 @@ from aiokafka.structs import ConsumerRecord
 
 from streams.agents.backlogs import Backlogs
 from streams.agents.intake import Intake
-from streams.agents.stock import table_specs
 from streams.domain import links, orders
 from streams.domain.books import Books, Moment
 from streams.domain.outcomes import Outcome
 from streams.runtime.batch import Batch
-from streams.runtime.store import Rows
-from streams.runtime.tables import TableSpec
 from streams.runtime.unit import Header, KafkaUnit
+from tests.plan import Plan
 from tests.pure_store import SHOP, START, item, link, order
 from topics.codec import DECODERS
 from topics.dead_letters import DeadLetter
 from topics.event import Source
 from topics.orders import Order
-from topics.registry import OUTBOUND
 from topics.sales import Sale
 
 PERSONAL = "ada@example.com"
@@ -49,30 +45,11 @@ class Written:
         return len(self.values)
 
 
-class Plan:
-    """The stock worker's topics and tables, without a Kafka; it also makes the batches."""
-
-    topics: Mapping[str, str] = {topic.name: topic.name for topic in OUTBOUND}
-    tables: Mapping[str, TableSpec[Any]] = {spec.name: spec for spec in table_specs()}
-
-    def __init__(self) -> None:
-        self._rows: defaultdict[str, Rows] = defaultdict(Rows)
-
-    def changelog(self, table: str) -> str:
-        return f"{table}-changelog"
-
-    def rows(self, table: str, partition: int) -> Rows:
-        return self._rows[table]
-
-    def create_batch(self) -> Written:
-        return Written()
-
-
 class Unit:
     """A unit of work and the desk at which it is decided; offsets count up."""
 
     def __init__(self) -> None:
-        plan = Plan()
+        plan = Plan(Written)
         self.unit = KafkaUnit(0, plan, plan)
         self.backlogs = Backlogs(partitions=1)
         self.desk = self.backlogs.desk(self.unit)
