@@ -13,6 +13,11 @@ Level = Literal["debug", "info", "warning", "error"]
 _QUIET = ("faust", "mode", "aiokafka", "asyncio")
 
 
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Leave out what Faust's services say of their own starting and stopping: `[^-Consumer]: Stopping...`."""
+    return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
+
+
 def configure(level: Level = "info", log_format: LogFormat = "auto") -> None:
     """Send all logs to standard error; `auto` is text on a terminal and JSON otherwise."""
     as_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
@@ -34,6 +39,7 @@ def configure(level: Level = "info", log_format: LogFormat = "auto") -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
+    handler.addFilter(_worth_saying)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
