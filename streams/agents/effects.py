@@ -58,13 +58,12 @@ def carry_out(changes: Changes, unit: KafkaUnit, levels: dict[bytes, OnlineStock
     Raises ContractError `event_too_large` when an event does not fit a record.
     """
     ready: list[tuple[str, bytes, bytes, Event]] = []
-    sale: Sale | None = None
-    sale_bytes: bytes | None = None
+    encoded: dict[int, bytes] = {}
     for event in changes.events:
         kind = type(event)
         if kind is OnlineStock:
             continue
-        value = codec.encode(event)
+        value = encoded[id(event)] = codec.encode(event)
         if len(value) > MAX_VALUE_BYTES:
             raise ContractError(
                 "event_too_large",
@@ -73,15 +72,13 @@ def carry_out(changes: Changes, unit: KafkaUnit, levels: dict[bytes, OnlineStock
             )
         topic, key = ROUTES[kind]
         ready.append((topic, key(event), value, event))
-        if isinstance(event, Sale):
-            sale, sale_bytes = event, value
     for topic, name, value, event in ready:
         unit.emit(topic, name, value, codec.headers(event))
     if len(ready) < len(changes.events):
         levels.update((_by_sku(event), event) for event in changes.events if isinstance(event, OnlineStock))
     for (table, name), row in changes.puts.items():
-        # A sale's row is its event: encoded once for both.
-        unit.table(table).put(name, row, sale_bytes if row is sale else None)
+        # The row of a sale or a customer is its event: encoded once for both.
+        unit.table(table).put(name, encoded.get(id(row), row))
 
 
 def publish(levels: dict[bytes, OnlineStock], unit: KafkaUnit) -> None:

@@ -62,7 +62,7 @@ class TableView(Generic[T]):
         self._spec = spec
         self._rows = rows
         self._values: dict[bytes, T | None] = {}  # read or written in this unit, decoded once
-        self._encoded: dict[bytes, bytes] = {}  # of changes whose bytes the caller had already
+        self._encoded: dict[bytes, bytes] = {}  # changes that came as bytes
         self._changed: dict[bytes, None] = {}  # in the order of the first change
         self._new: SortedList | None = None  # changed keys that have no row yet; made at the first scan
 
@@ -71,21 +71,23 @@ class TableView(Generic[T]):
         values = self._values
         if key in values:
             return values[key]
-        row = self._rows.data.get(key)
+        row = self._encoded.get(key) if self._encoded else None
+        if row is None:
+            row = self._rows.data.get(key)
         value = values[key] = None if row is None else self._spec.decode(row)
         return value
 
-    def put(self, key: bytes, value: T | bytes | None, encoded: bytes | None = None) -> None:
-        """Set the value at `key` (a struct, or its bytes), or with None remove it.
+    def put(self, key: bytes, value: T | bytes | None) -> None:
+        """Set the value at `key`, or with None remove it.
 
-        `encoded` is the struct's bytes, where they are known: the row is then not encoded again.
+        A struct is encoded when the unit is sealed. Its bytes, where they are known, are better: they are
+        only decoded again if they are read, and the struct need not be kept until then.
         """
         if isinstance(value, bytes):
-            value = self._spec.decode(value)
-        self._values[key] = value
-        if encoded is not None:
-            self._encoded[key] = encoded
-        elif self._encoded:
+            self._encoded[key] = value
+            self._values.pop(key, None)
+        else:
+            self._values[key] = value
             self._encoded.pop(key, None)
         if key not in self._changed:
             self._changed[key] = None
@@ -108,8 +110,9 @@ class TableView(Generic[T]):
         rows, values, known, encode = self._rows.data, self._values, self._encoded, self._spec.encode
         changes: list[tuple[bytes, bytes | None]] = []
         for key in self._changed:
-            value = values[key]
-            encoded = None if value is None else known.get(key) or encode(value)
+            encoded = known.get(key)
+            if encoded is None and (value := values[key]) is not None:
+                encoded = encode(value)
             if encoded != rows.get(key):
                 changes.append((key, encoded))
         return changes
