@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 
-class Runtime:
+class Runtime(ABC):
     """One per Faust app (`app.runtime`); the two kinds of worker fill in the rest."""
 
     kind = ""
@@ -36,21 +37,21 @@ class Runtime:
         self.app: Any = None
         self._budget = Budget(settings.worker.max_commits_per_s)
 
+    @abstractmethod
     def work(self) -> Work:
         """What the lanes do."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def take_over(self, assigned: set[TP]) -> None:
         """Make the assigned partitions safe to own, before anything is read from them."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> Start:
         """Restore tables; returns where every source partition starts."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def stop(self) -> None:
         """Close what it holds; lanes have ended."""
-        raise NotImplementedError
 
     def assigned(self) -> None:
         """Note a new assignment."""

@@ -101,7 +101,7 @@ class Store(base.Store):
 
     def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:
         """Faust's own recovery; ours restores in bulk and never comes here."""
-        raise NotImplementedError("tables are restored in bulk (streams.runtime.recovery)")
+        raise TypeError("tables are restored in bulk (streams.runtime.recovery)")
 
     def reset_state(self) -> None:
         """Nothing on disk."""
