@@ -4,9 +4,8 @@ import msgspec
 
 from storage.rows import TARGETS
 from streams.domain.tables import TABLES
-from streams.runtime.tables import changelog_topic_name
 from streams.settings import WorkerSettings
-from topics.registry import INBOUND, OUTBOUND
+from topics.registry import INBOUND, OUTBOUND, changelog_name
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +29,7 @@ def topology(worker: WorkerSettings) -> tuple[Node, ...]:
             worker="stock",
             group=stock,
             sources=tuple(topic.full_name(worker.prefix) for topic in INBOUND),
-            tables={table: changelog_topic_name(stock, table) for table in TABLES},
+            tables={table: changelog_name(stock, table) for table in TABLES},
             sinks=tuple(topic.full_name(worker.prefix) for topic in OUTBOUND),
         ),
         Node(

@@ -18,12 +18,11 @@ from streams.domain.sales import record, says_the_same, state_of, type_of
 from streams.domain.shop import Shop
 from streams.domain.state import Held
 from streams.domain.statuses import GONE_OUT, INCOMPLETE, PAYMENT_STATUSES, unknown_status
+from topics import codec
 from topics.ids import OutletId, SaleId, sale_id
 from topics.numbers import ZERO
 from topics.orders import Order
 from topics.sales import Payment, Sale, SaleAttribute, SaleCause, SaleCustomer, SaleLine
-
-_ENCODER = msgspec.json.Encoder(decimal_format="string")
 
 
 def take(books: Books, order: Order) -> Outcome:
@@ -289,7 +288,7 @@ class _Snapshot:
             queues.leave(books, queues.PARKED, order.order_id)
         if self._parked:
             source = books.moment.source
-            body = msgspec.Raw(_ENCODER.encode(order))
+            body = msgspec.Raw(codec.encode(order))
             moment = books.moment
             held = Held(
                 source.topic, source.partition, source.offset, moment.received_at, body, moment.checksum

@@ -43,27 +43,6 @@ def link_key(store_id: str) -> bytes:
     return store_id.encode()
 
 
-def sale_key(store_id: str, sale_id: str) -> bytes:
-    """Return the key of a sale: its sale id, which `topics.ids.sale_id` makes from the order's."""
-    return f"{store_id}\0{sale_id}".encode()
-
-
-def stock_key(store_id: str, product_id: str) -> bytes:
-    return f"{store_id}\0{product_id}".encode()
-
-
-def sku_key(store_id: str, sku: str) -> bytes:
-    return f"{store_id}\0{sku}".encode()
-
-
-def customer_key(store_id: str, customer_id: str) -> bytes:
-    return f"{store_id}\0{customer_id}".encode()
-
-
-def email_key(store_id: str, email: str) -> bytes:
-    return f"{store_id}\0{email}".encode()
-
-
 def store_of(key: bytes) -> str:
     """Return the store that a key of any table belongs to."""
     return key.partition(b"\0")[0].decode()

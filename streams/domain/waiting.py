@@ -8,12 +8,11 @@ from streams.domain.inbox import TOPIC_OF, Inbound
 from streams.domain.outcomes import Outcome
 from streams.domain.state import Held
 from streams.domain.statuses import INCOMPLETE
+from topics import codec
 from topics.orders import Order
 
 POS_SUBJECT = "pos"
 """The subject of the one exception that stands for all waiting records of a store's point of sale."""
-
-_ENCODER = msgspec.json.Encoder(decimal_format="string")
 
 
 def must_wait(books: Books) -> bool:
@@ -31,7 +30,7 @@ def hold(books: Books, message: Inbound) -> Outcome:
         moment.source.partition,
         moment.source.offset,
         moment.received_at,
-        msgspec.Raw(_ENCODER.encode(message)),
+        msgspec.Raw(codec.encode(message)),
         moment.checksum,
     )
     queues.join(books, queues.BACKLOG, held=held)

@@ -17,10 +17,11 @@ from streams.runtime.positions import Start, start_positions
 from streams.runtime.recovery import restore
 from streams.runtime.runtime import Runtime, count
 from streams.runtime.store import Rows, Store
-from streams.runtime.tables import TableSpec, changelog_topic_name
+from streams.runtime.tables import TableSpec
 from streams.runtime.transactions import Transactors
 from streams.runtime.unit import KafkaUnit
 from streams.settings import Settings
+from topics.registry import changelog_name
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class StockRuntime(Runtime):
 
     def changelog(self, table: str) -> str:
         """The topic that holds a table's changes."""
-        return changelog_topic_name(self.app_id, table)
+        return changelog_name(self.app_id, table)
 
     def rows(self, table: str, partition: int) -> Rows:
         """The committed rows of a table in one partition."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast
 
 import msgspec
 from sortedcontainers import SortedList  # type: ignore[import-untyped]  # ships no types
@@ -41,16 +41,6 @@ class TableSpec(Generic[T]):
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")
-
-
-def changelog_topic_name(app_id: str, table: str) -> str:
-    """The topic that holds a table's changes."""
-    return f"{app_id}-{table}-changelog"
-
-
-def changelog_topic_names(app_id: str, tables: Iterable[TableSpec[Any]]) -> list[str]:
-    """The topics that hold the changes of `tables`, for the registry of topics."""
-    return [changelog_topic_name(app_id, table.name) for table in tables]
 
 
 class TableView(Generic[T]):

@@ -10,7 +10,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
-from aiokafka.structs import TopicPartition
 
 from streams.runtime.errors import FencedError, UnitError, WorkerError
 from streams.runtime.unit import Offsets, Sealed
@@ -206,8 +205,3 @@ def _positions(offsets: Offsets) -> str:
         ", ".join(f"{tp.topic}/{tp.partition}@{offset}" for tp, offset in sorted(offsets.items()))
         or "no offsets"
     )
-
-
-def offsets_of(positions: Iterable[tuple[str, int, int]]) -> dict[TopicPartition, int]:
-    """Offsets to commit, from (topic, partition, next offset)."""
-    return {TopicPartition(topic, partition): offset for topic, partition, offset in positions}

@@ -17,8 +17,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from streams.runtime.tables import changelog_topic_name
 from tests.integration.counting_worker import OUTPUT, SOURCES, TOTALS
+from topics.registry import changelog_name
 
 PARTITIONS = 4
 ROOT = Path(__file__).parents[2]
@@ -94,7 +94,7 @@ class Counting:
 
     @property
     def changelog(self) -> str:
-        return changelog_topic_name(f"{self.prefix}stock", TOTALS.name)
+        return changelog_name(f"{self.prefix}stock", TOTALS.name)
 
     async def create(self, names: Iterable[str], full: Iterable[str] = ()) -> None:
         topics = [*(self.prefix + name for name in names), *full]

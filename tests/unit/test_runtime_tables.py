@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.runtime.store import Rows
-from streams.runtime.tables import TableSpec, TableView, changelog_topic_names
+from streams.runtime.tables import TableSpec, TableView
+from topics.registry import changelog_name
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -120,7 +121,7 @@ def test_units_leave_what_a_plain_dictionary_would_have(
 
 
 def test_changelog_names_are_derived_from_the_app_and_the_table() -> None:
-    assert changelog_topic_names("x.stock", [STOCK, NOTES]) == [
+    assert [changelog_name("x.stock", table.name) for table in (STOCK, NOTES)] == [
         "x.stock-stock-changelog",
         "x.stock-notes-changelog",
     ]
