@@ -15,6 +15,7 @@ from topics.exceptions import ExceptionChanged
 from topics.fulfillments import Fulfillment
 from topics.movements import StockMoved
 from topics.online_stock import OnlineStock
+from topics.refunds import Refund
 from topics.sales import Sale
 
 Header = tuple[str, bytes]
@@ -23,6 +24,7 @@ Message = Event | DeadLetter
 EVENTS: dict[str, type[Message]] = {
     "sales": Sale,
     "fulfillments": Fulfillment,
+    "refunds": Refund,
     "stock.movements": StockMoved,
     "customers": Customer,
     "ecom.stock": OnlineStock,
@@ -34,6 +36,7 @@ EVENTS: dict[str, type[Message]] = {
 CE_TYPES: dict[type[Message], str] = {
     Sale: "tillstream.sale.changed.v1",
     Fulfillment: "tillstream.fulfillment.changed.v1",
+    Refund: "tillstream.refund.changed.v1",
     StockMoved: "tillstream.stock.moved.v1",
     Customer: "tillstream.customer.changed.v1",
     OnlineStock: "tillstream.online_stock.changed.v1",
@@ -46,6 +49,7 @@ encode: Callable[[Any], bytes] = msgspec.json.Encoder(decimal_format="string").e
 
 decode_sale = msgspec.json.Decoder(Sale).decode
 decode_fulfillment = msgspec.json.Decoder(Fulfillment).decode
+decode_refund = msgspec.json.Decoder(Refund).decode
 decode_stock_moved = msgspec.json.Decoder(StockMoved).decode
 decode_customer = msgspec.json.Decoder(Customer).decode
 decode_online_stock = msgspec.json.Decoder(OnlineStock).decode
@@ -55,6 +59,7 @@ decode_dead_letter = msgspec.json.Decoder(DeadLetter).decode
 DECODERS: dict[str, Callable[[bytes], Message]] = {
     "sales": decode_sale,
     "fulfillments": decode_fulfillment,
+    "refunds": decode_refund,
     "stock.movements": decode_stock_moved,
     "customers": decode_customer,
     "ecom.stock": decode_online_stock,
@@ -75,6 +80,7 @@ def _cause(event: StockMoved) -> str:
 _SUBJECT: dict[type[Message], Callable[[Any], str]] = {
     Sale: attrgetter("sale_id"),
     Fulfillment: attrgetter("fulfillment_id"),
+    Refund: attrgetter("refund_id"),
     StockMoved: _cause,
     Customer: attrgetter("customer_id"),
     OnlineStock: attrgetter("sku"),

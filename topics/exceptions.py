@@ -21,6 +21,11 @@ ExceptionKind = Literal[
     "return_needed",
     "customer_duplicate",
     "overpaid",
+    "unpaid_fulfilled",
+    "pos_differs",
+    "over_returned",
+    "over_refunded",
+    "manual_refund",
     "unknown_policy",
 ]
 

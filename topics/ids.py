@@ -15,6 +15,9 @@ OutletId = NewType("OutletId", str)
 ProductId = NewType("ProductId", str)
 CustomerId = NewType("CustomerId", str)
 FulfillmentId = NewType("FulfillmentId", str)
+PosSaleId = NewType("PosSaleId", str)
+"""A sale's id in the point of sale: of ours once acknowledged, of a return, or of the shop's own."""
+RefundId = NewType("RefundId", str)
 
 NAMESPACE = UUID("5f0c1c1e-7d3a-5b0e-9a53-0d7d5a1f4c11").bytes
 """The project's UUIDv5 namespace; changing it would give every sale a new id."""
@@ -46,6 +49,11 @@ def fulfillment_id(sale: SaleId, outlet_id: OutletId, kind: str) -> FulfillmentI
 def made_customer_id(store_id: StoreId, email: str) -> CustomerId:
     """Return the id of a customer made from an order; `email` is already normalised (DOMAIN 6)."""
     return CustomerId(uuid5("customer", store_id, email))
+
+
+def refund_id(sale: SaleId, return_id: PosSaleId, payment_id: str) -> RefundId:
+    """Return the id of the refund that a payment row of a return is; for ever the same."""
+    return RefundId(uuid5("refund", sale, return_id, payment_id))
 
 
 def exception_id(store_id: StoreId, kind: str, subject: str) -> str:

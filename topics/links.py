@@ -32,7 +32,8 @@ class StoreLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A store's link (DOMAIN 2).
 
     `shipping_methods` and `locations` map an eCom id to an outlet. `processors` absent: every processor that
-    an order names counts as integrated, and only Lightspeed Payments reverses.
+    an order names counts as integrated, and only Lightspeed Payments reverses. `payment_statuses` and
+    `fulfillment_statuses` say which known status a custom one of the online store stands for.
     """
 
     currency: str
@@ -45,6 +46,8 @@ class StoreLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     processors: tuple[Processor, ...] | None = None
     offline_payment: Literal["unpaid", "as_recorded"] = "unpaid"
     oversell: Literal["allow", "restrict"] = "allow"
+    payment_statuses: dict[str, str] = {}
+    fulfillment_statuses: dict[str, str] = {}
     levels_include_open_orders: bool = False
     policy: str = "lightspeed"
     repaired: tuple[str, ...] = ()

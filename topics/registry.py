@@ -99,6 +99,12 @@ def _outbound(
 TOPICS: tuple[Topic, ...] = (
     _inbound("ecom.orders", "the online store's gateway", "Order", "order snapshots, and search answers"),
     _inbound("pos.inventory", "the point of sale's gateway", "InventoryLevel", "absolute stock counts"),
+    _inbound(
+        "pos.sales", "the point of sale's gateway", "PosSale", "sales of the point of sale: ours, returns, voids"
+    ),
+    _inbound(
+        "pos.fulfillments", "the point of sale's gateway", "PosFulfillment", "picked, packed, handed over"
+    ),
     _inbound("pos.products", "the point of sale's gateway", "Product", "products: id, SKU, active or not"),
     _inbound("pos.customers", "the point of sale's gateway", "Profile", "customer profiles"),
     _inbound(
@@ -111,6 +117,7 @@ TOPICS: tuple[Topic, ...] = (
     # Kept for ever: the history in Postgres is rebuilt from these by replay.
     _outbound("sales", "each sale, whole, at each revision"),
     _outbound("fulfillments", "each fulfilment, whole, at each revision"),
+    _outbound("refunds", "each refund through the point of sale, whole, at each revision"),
     _outbound("stock.movements", "the ledger of every change to a stock level"),
     _outbound("customers", "each customer, as it is now", key="store id/customer id", compact=True),
     _outbound("ecom.stock", "the online level of each SKU, as it is now", key="store id/SKU", compact=True),
