@@ -1,7 +1,7 @@
 -- Least privilege: a role that writes the history (the history worker) and one that reads it (analysts).
 --
 -- Run it in the history's database as its owner or an administrator, after `tillstream db migrate`; it may be
--- run again. Then give the roles to the users who log in: GRANT tillstream_writer TO history_worker;
+-- run again, and must be after a migration that added tables if another user than the owner ran it. Then give the roles to the users who log in: GRANT tillstream_writer TO history_worker;
 -- `tillstream db migrate` itself runs as the owner of the schema.
 
 DO $$

@@ -5,7 +5,8 @@ SELECT sale_id::text, revision FROM sales WHERE sale_id = ANY($1::uuid[]);
 
 -- name: remove_sales
 WITH lines AS (DELETE FROM sale_lines WHERE sale_id = ANY($1::uuid[])),
-payments AS (DELETE FROM sale_payments WHERE sale_id = ANY($1::uuid[]))
+payments AS (DELETE FROM sale_payments WHERE sale_id = ANY($1::uuid[])),
+returns AS (DELETE FROM sale_returns WHERE sale_id = ANY($1::uuid[]))
 DELETE FROM sales WHERE sale_id = ANY($1::uuid[]);
 
 -- name: known_fulfillments
@@ -14,6 +15,12 @@ SELECT fulfillment_id::text, revision FROM fulfillments WHERE fulfillment_id = A
 -- name: remove_fulfillments
 WITH lines AS (DELETE FROM fulfillment_lines WHERE fulfillment_id = ANY($1::uuid[]))
 DELETE FROM fulfillments WHERE fulfillment_id = ANY($1::uuid[]);
+
+-- name: known_refunds
+SELECT refund_id::text, revision FROM refunds WHERE refund_id = ANY($1::uuid[]);
+
+-- name: remove_refunds
+DELETE FROM refunds WHERE refund_id = ANY($1::uuid[]);
 
 -- name: known_customers
 SELECT store_id, customer_id, revision

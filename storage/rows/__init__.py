@@ -9,6 +9,7 @@ from storage.rows.entry import Entry
 from storage.rows.exceptions import EXCEPTION
 from storage.rows.fulfillments import FULFILLMENT
 from storage.rows.movements import MOVED
+from storage.rows.refunds import REFUND
 from storage.rows.sales import SALE
 
 
@@ -25,6 +26,7 @@ class Target(Protocol):
 TARGETS: Mapping[str, Target] = {
     "sales": SALE,
     "fulfillments": FULFILLMENT,
+    "refunds": REFUND,
     "stock.movements": MOVED,
     "customers": CUSTOMER,
     "exceptions": EXCEPTION,

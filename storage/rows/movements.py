@@ -24,6 +24,7 @@ class Movement(msgspec.Struct, kw_only=True, gc=False):
     sku: str
     outlet_id: str
     revision: int
+    quantity: str = "0"
     on_hand: str = "0"
     allocated: str = "0"
     awaiting: str = "0"
@@ -47,7 +48,7 @@ class StockMoved(Head, kw_only=True, gc=False):
 MOVEMENTS = Table(
     "stock_movements",
     (
-        "store_id", "product_id", "outlet_id", "revision", "kind", "cause", "sku",
+        "store_id", "product_id", "outlet_id", "revision", "kind", "cause", "sku", "quantity",
         "on_hand", "allocated", "awaiting", "on_hand_after", "allocated_after", "awaiting_after",
         "sale_id", "order_id", "line_id", "event_id", "ordinal",
         "source_topic", "source_partition", "source_offset", *HEAD_COLUMNS,
@@ -94,7 +95,7 @@ class StockMovements:
                 sku = indexed(moved.sku)
                 rows.append(
                     (
-                        *key, moved.revision, moved.kind, event.cause, sku,
+                        *key, moved.revision, moved.kind, event.cause, sku, moved.quantity,
                         moved.on_hand, moved.allocated, moved.awaiting,
                         moved.on_hand_after, moved.allocated_after, moved.awaiting_after,
                         event.sale_id, event.order_id, moved.line_id, event.event_id, ordinal,

@@ -1,4 +1,4 @@
-"""`sales`: a sale, its lines and its payments."""
+"""`sales`: a sale, its lines, its payments and what came back of it."""
 
 import msgspec
 
@@ -36,7 +36,26 @@ class Line(msgspec.Struct, kw_only=True, gc=False):
     unallocated: str = "0"
     fulfilled: str = "0"
     cancelled: str = "0"
+    withdrawn: str = "0"
     returned: str = "0"
+    recalled: str = "0"
+
+
+class ReturnLine(msgspec.Struct, kw_only=True, gc=False):
+    line_id: str
+    sku: str
+    product_id: str | None
+    quantity: str
+    unfulfilled: str = "0"
+
+
+class Return(msgspec.Struct, kw_only=True, gc=False):
+    return_id: str
+    state: str
+    outlet_id: str | None
+    returned_at: str
+    lines: tuple[ReturnLine, ...] = ()
+    detail: str | None = None
 
 
 class Sale(Head, kw_only=True, gc=False):
@@ -68,6 +87,9 @@ class Sale(Head, kw_only=True, gc=False):
     register_id: str | None = None
     payment_method: str | None = None
     external_order_id: str | None = None
+    pos_sale_id: str | None = None
+    returns: tuple[Return, ...] = ()
+    refunded_in_ecom: str = "0"
 
 
 SALES = Table(
@@ -76,8 +98,8 @@ SALES = Table(
         "sale_id", "store_id", "order_id", "revision", "cause", "state", "attributes",
         "payment_status", "fulfillment_status", "paid", "currency",
         "subtotal", "discount", "shipping", "tax", "rounding", "total", "amount_paid", "refunded",
-        "customer_id", "customer_email", "customer_name",
-        "register_id", "payment_method", "external_order_id", "order_version", "placed_at",
+        "refunded_in_ecom", "customer_id", "customer_email", "customer_name",
+        "register_id", "payment_method", "external_order_id", "pos_sale_id", "order_version", "placed_at",
         *HEAD_COLUMNS,
         "document",
     ),
@@ -86,7 +108,8 @@ LINES = Table(
     "sale_lines",
     (
         "sale_id", "position", "store_id", "line_id", "sku", "name", "product_id", "tracked",
-        "quantity", "price", "backordered", "unallocated", "fulfilled", "cancelled", "returned",
+        "quantity", "price", "backordered", "unallocated", "fulfilled", "cancelled",
+        "withdrawn", "returned", "recalled",
     ),
 )  # fmt: skip
 PAYMENTS = Table(
@@ -96,18 +119,26 @@ PAYMENTS = Table(
         "amount", "currency", "transaction_id", "taken_at",
     ),
 )  # fmt: skip
+RETURNS = Table(
+    "sale_returns",
+    (
+        "sale_id", "position", "store_id", "return_id", "state", "outlet_id", "returned_at",
+        "line_id", "sku", "product_id", "quantity", "unfulfilled", "detail",
+    ),
+)  # fmt: skip
 
 
-def _fill(sale: Sale, value: bytes, sales: Rows, lines: Rows, payments: Rows) -> None:
+def _fill(sale: Sale, value: bytes, sales: Rows, lines: Rows, payments: Rows, returns: Rows) -> None:
     sale_id, store_id, customer = sale.sale_id, sale.store_id, sale.customer
     sales.append(
         (
             sale_id, store_id, sale.order_id, sale.revision, sale.cause, sale.state, sale.attributes,
             sale.payment_status, sale.fulfillment_status, sale.paid, sale.currency,
             sale.subtotal, sale.discount, sale.shipping, sale.tax, sale.rounding, sale.total,
-            sale.amount_paid, sale.refunded,
+            sale.amount_paid, sale.refunded, sale.refunded_in_ecom,
             customer.customer_id, customer.email and indexed(customer.email), customer.name,
-            sale.register_id, sale.payment_method, sale.external_order_id, sale.order_version,
+            sale.register_id, sale.payment_method, sale.external_order_id,
+            sale.pos_sale_id and indexed(sale.pos_sale_id), sale.order_version,
             sale.placed_at, sale.event_time, sale.received_at, sale.processed_at,
             value,
         )
@@ -117,7 +148,7 @@ def _fill(sale: Sale, value: bytes, sales: Rows, lines: Rows, payments: Rows) ->
             (
                 sale_id, position, store_id, line.line_id, indexed(line.sku), line.name, line.product_id,
                 line.tracked, line.quantity, line.price, line.backordered, line.unallocated,
-                line.fulfilled, line.cancelled, line.returned,
+                line.fulfilled, line.cancelled, line.withdrawn, line.returned, line.recalled,
             )
         )  # fmt: skip
     for position, payment in enumerate(sale.payments):
@@ -128,6 +159,22 @@ def _fill(sale: Sale, value: bytes, sales: Rows, lines: Rows, payments: Rows) ->
                 payment.paid_at or sale.placed_at,
             )
         )  # fmt: skip
+    if sale.returns:
+        _fill_returns(sale, returns)
+
+
+def _fill_returns(sale: Sale, returns: Rows) -> None:
+    position = 0
+    for back in sale.returns:
+        head = (indexed(back.return_id), back.state, back.outlet_id, back.returned_at)
+        # A return of money only is a row too.
+        pieces: list[tuple[str | None, ...]] = [
+            (line.line_id, indexed(line.sku), line.product_id, line.quantity, line.unfulfilled)
+            for line in back.lines
+        ] or [(None, None, None, "0", "0")]
+        for piece in pieces:
+            returns.append((sale.sale_id, position, sale.store_id, *head, *piece, back.detail))
+            position += 1
 
 
 SALE = Document(
@@ -135,6 +182,6 @@ SALE = Document(
     decode=msgspec.json.Decoder(Sale).decode,
     key=lambda sale: (sale.sale_id,),
     revision=lambda sale: sale.revision,
-    tables=(SALES, LINES, PAYMENTS),
+    tables=(SALES, LINES, PAYMENTS, RETURNS),
     fill=_fill,
 )

@@ -14,9 +14,10 @@ from topics.customers import Customer
 from topics.event import Source
 from topics.exceptions import ExceptionChanged
 from topics.fulfillments import Fulfillment, FulfillmentLine
-from topics.ids import CustomerId, LineId, OrderId, OutletId, ProductId, StoreId
+from topics.ids import CustomerId, LineId, OrderId, OutletId, PosSaleId, ProductId, StoreId
 from topics.movements import Movement, StockMoved
-from topics.sales import Allocation, Payment, Sale, SaleCustomer, SaleLine
+from topics.refunds import Refund
+from topics.sales import Allocation, Payment, Sale, SaleCustomer, SaleLine, SaleReturn, SaleReturnLine
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 STORE = StoreId("shoes")
@@ -140,6 +141,49 @@ def sale(
     return Sale(**(values | changes))
 
 
+def came_back(number: int = 1, quantity: int | None = 1, **changes: Any) -> SaleReturn:
+    """A return of so many pieces of line 1; None: of money only."""
+    values: dict[str, Any] = {
+        "return_id": PosSaleId(f"r-{number}"),
+        "state": "returned",
+        "outlet_id": OutletId("nelson"),
+        "returned_at": NOON,
+        "lines": ()
+        if quantity is None
+        else (
+            SaleReturnLine(
+                line_id=LineId("1"), sku="SHOE-1", product_id=ProductId("p-1"), quantity=Decimal(quantity)
+            ),
+        ),
+    }
+    return SaleReturn(**(values | changes))
+
+
+def refund(order: str = "1001", revision: int = 1, payment: str = "pay-r", **changes: Any) -> Refund:
+    """24.90 that the merchant must give back at Stripe."""
+    sale_id = ids.sale_id(STORE, OrderId(order))
+    own_id = ids.refund_id(sale_id, PosSaleId("r-1"), payment)
+    values: dict[str, Any] = {
+        "event_id": f"{own_id}:{revision}",
+        "store_id": STORE,
+        **_times(),
+        "refund_id": own_id,
+        "revision": revision,
+        "state": "made",
+        "sale_id": sale_id,
+        "order_id": OrderId(order),
+        "return_id": PosSaleId("r-1"),
+        "method": "Stripe",
+        "kind": "integrated",
+        "amount": Decimal("24.90"),
+        "currency": "NZD",
+        "reversal": "manual",
+        "processor": "Stripe",
+        "outlet_id": OutletId("nelson"),
+    }
+    return Refund(**(values | changes))
+
+
 def fulfillment(
     order: str = "1001", revision: int = 1, outlet: str = "auckland", **changes: Any
 ) -> Fulfillment:
@@ -174,25 +218,24 @@ def moved(
     **changes: Any,
 ) -> StockMoved:
     """One piece more is allocated, out of 10 on hand."""
+    values: dict[str, Any] = {
+        "kind": "allocated",
+        "product_id": ProductId(product),
+        "sku": "SHOE-1",
+        "outlet_id": OutletId(outlet),
+        "revision": revision,
+        "quantity": Decimal(1),
+        "allocated": Decimal(1),
+        "on_hand_after": Decimal(10),
+        "allocated_after": Decimal(revision),
+    }
     return StockMoved(
         event_id=event_id or f"{STORE}/{product}/{outlet}:{revision}",
         store_id=STORE,
         **_times(),
         cause="order",
         source=Source(topic="ecom.orders", partition=0, offset=revision),
-        movements=(
-            Movement(
-                kind="allocated",
-                product_id=ProductId(product),
-                sku="SHOE-1",
-                outlet_id=OutletId(outlet),
-                revision=revision,
-                allocated=Decimal(1),
-                on_hand_after=Decimal(10),
-                allocated_after=Decimal(revision),
-                **changes,
-            ),
-        ),
+        movements=(Movement(**(values | changes)),),
         order_id=OrderId("1001"),
     )
 
@@ -230,7 +273,7 @@ def attention(subject: str = "1001", revision: int = 1, *, is_open: bool = True)
 
 
 TABLES = (
-    "sales", "sale_lines", "sale_payments", "fulfillments", "fulfillment_lines",
+    "sales", "sale_lines", "sale_payments", "sale_returns", "fulfillments", "fulfillment_lines", "refunds",
     "stock_movements", "stock_levels", "customers", "exceptions", "dead_letters",
 )  # fmt: skip
 
@@ -249,7 +292,8 @@ async def contents(connection: Any) -> dict[str, list[str]]:
 def everything() -> Log:
     log = Log()
     log.add("fulfillments", fulfillment())
-    log.add("sales", sale(lines=[line(1), line(2)]))
+    log.add("refunds", refund())
+    log.add("sales", sale(lines=[line(1), line(2)], returns=(came_back(),)))
     log.add("stock.movements", moved(1))
     log.add("stock.movements", moved(2))
     log.add("customers", customer())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,20 @@ import pytest
 from storage import schema
 from storage.errors import UnknownSchemaError
 from storage.history import History
+from tests.integration.storage_log import (
+    Log,
+    came_back,
+    contents,
+    fulfillment,
+    line,
+    moved,
+    refund,
+    sale,
+    write_all,
+)
+from topics.ids import PosSaleId
+
+WRITTEN_THEN = "jsonb_build_object('recorded_at', now())"
 
 
 @pytest.fixture
@@ -102,3 +117,68 @@ async def test_a_version_that_fails_half_way_leaves_nothing_behind(
 
     assert await schema.applied(connection) == ()
     assert await connection.fetchval("SELECT to_regclass('tillstream.half')") is None
+
+
+async def test_a_history_of_version_1_becomes_what_a_replay_by_this_version_would_make_of_it(
+    connection: Any, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log()
+    log.add("sales", sale("1001"))
+    log.add(
+        "sales",
+        sale(
+            "1002",
+            pos_sale_id=PosSaleId("s-1"),
+            refunded_in_ecom=Decimal("1.50"),
+            lines=[line(recalled=Decimal(1)), line(2), line(3, withdrawn=Decimal(2))],
+            returns=(came_back(1, 2), came_back(2, None), came_back(3, state="refused", detail="too many")),
+        ),
+    )
+    log.add("fulfillments", fulfillment())
+    # As events of that time: the field was not there.
+    log.add("stock.movements", moved(1, quantity=Decimal(0)))
+    await schema.migrate(connection)
+    await connection.execute(f"SET search_path = {schema.SCHEMA}")
+    await _write(database, log)
+    replayed = await contents(connection)
+    await connection.execute(f"DROP SCHEMA {schema.SCHEMA} CASCADE")
+
+    with monkeypatch.context() as at_that_time:
+        first = schema.migrations()[:1]
+        at_that_time.setattr(schema, "migrations", lambda: first)
+        await schema.migrate(connection)
+    for table, rows in replayed.items():
+        if await connection.fetchval("SELECT to_regclass($1)", table) is None:
+            continue
+        for row in rows:
+            # Fields that have no column then are left out.
+            await connection.execute(
+                f"INSERT INTO {table}"
+                f" SELECT * FROM jsonb_populate_record(NULL::{table}, $1 || {WRITTEN_THEN})",
+                row,
+            )
+    await connection.execute(
+        "INSERT INTO progress VALUES ('history', 'sales', 0, 2), ('history', 'fulfillments', 0, 1),"
+        " ('history', 'stock.movements', 0, 1)"
+    )
+    with pytest.raises(UnknownSchemaError, match="tillstream db migrate"):
+        await _write(database, log)
+
+    done = await schema.migrate(connection)
+
+    assert [migration.version for migration in done] == [2]
+    assert await contents(connection) == replayed
+    assert len(replayed["sale_returns"]) == 3
+    log.add("refunds", refund("1002"))
+    log.add("sales", sale("1002", revision=2))
+    await _write(database, log)
+    assert await connection.fetchval("SELECT count(*) FROM refunds") == 1
+    assert await connection.fetchval("SELECT count(*) FROM sale_returns") == 0
+
+
+async def _write(database: str, log: Log) -> None:
+    history = History({"dsn": database}, consumer="history")
+    try:
+        await write_all(history, log)
+    finally:
+        await history.close()

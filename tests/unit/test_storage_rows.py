@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import FieldInfo
 
 from storage.queries import query
-from storage.rows import TARGETS, customers, dead_letters, exceptions, fulfillments, movements, sales
+from storage.rows import TARGETS, customers, dead_letters, exceptions, fulfillments, movements, refunds, sales
 from storage.schema import migrations
 from topics.codec import EVENTS
 from topics.registry import OUTBOUND
@@ -18,6 +18,7 @@ from topics.registry import OUTBOUND
 READ = {
     "sales": sales.Sale,
     "fulfillments": fulfillments.Fulfillment,
+    "refunds": refunds.Refund,
     "stock.movements": movements.StockMoved,
     "customers": customers.Customer,
     "exceptions": exceptions.ExceptionChanged,
