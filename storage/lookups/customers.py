@@ -31,8 +31,11 @@ async def list_customers(
     connection: Any, *, store_id: str | None = None, email: str | None = None, limit: int = 50
 ) -> Sequence[CustomerListed]:
     """Return customers by e-mail; `email` may be in any spelling (DOMAIN 6)."""
-    if email is not None:
-        email = indexed(unicodedata.normalize("NFC", email.strip()).lower())
-    rows = await connection.fetch(query("lookups.list_customers"), store_id, email, limit)
+    rows = await connection.fetch(query("lookups.list_customers"), store_id, email and normal(email), limit)
     names = CustomerListed.__struct_fields__
     return [CustomerListed(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def normal(email: str) -> str:
+    """Return an e-mail as its column has it: trimmed, NFC, lower case, cut."""
+    return indexed(unicodedata.normalize("NFC", unicodedata.normalize("NFC", email.strip()).lower()))

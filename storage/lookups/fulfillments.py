@@ -43,6 +43,7 @@ async def list_fulfillments(
     *,
     store_id: str | None = None,
     outlet_id: str | None = None,
+    order_id: str | None = None,
     states: Sequence[str] | None = None,
     since: datetime | None = None,
     limit: int = 50,
@@ -54,6 +55,7 @@ async def list_fulfillments(
         outlet_id,
         None if states is None else list(states),
         since,
+        order_id,
         limit,
     )
     lines: defaultdict[str, list[FulfillmentLineListed]] = defaultdict(list)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli import panels
 from streams.cli.history import Json, Limit, Since, Store, ask, point, print_json, print_table
+
+if TYPE_CHECKING:
+    from storage.lookups.fulfillments import FulfillmentLineListed
+    from storage.lookups.sale import PieceShown
 
 fulfillments = typer.Typer(no_args_is_help=True, help="Fulfilments, as the history in Postgres has them.")
 
@@ -37,6 +41,7 @@ def list_fulfillments(
     outlet: Annotated[
         str | None, typer.Option(help="Only of this outlet. [default: all]", show_default=False)
     ] = None,
+    order: Annotated[str | None, typer.Option(help="Only of this order.", show_default=False)] = None,
     state: Annotated[
         State | None, typer.Option(help="Only in this state. [default: any]", show_default=False)
     ] = None,
@@ -52,7 +57,13 @@ def list_fulfillments(
     after = point(since)
     found = ask(
         lambda connection: listed(
-            connection, store_id=store, outlet_id=outlet, states=states, since=after, limit=limit
+            connection,
+            store_id=store,
+            outlet_id=outlet,
+            order_id=order,
+            states=states,
+            since=after,
+            limit=limit,
         )
     )
     if as_json:
@@ -64,8 +75,18 @@ def list_fulfillments(
         (
             (
                 one.updated_at, one.store_id, one.order_id, one.outlet_id, one.type, one.state,
-                [f"{line.sku} x {line.quantity}" for line in one.lines],
+                [f"{line.sku} x {line.quantity}{so_far(line)}" for line in one.lines],
             )
             for one in found
         ),
     )  # fmt: skip
+
+
+def so_far(line: FulfillmentLineListed | PieceShown) -> str:
+    """Return how far a line is, in brackets; nothing where nothing is picked, packed or fulfilled yet."""
+    done = [
+        f"{word} {pieces}"
+        for word, pieces in (("picked", line.picked), ("packed", line.packed), ("fulfilled", line.fulfilled))
+        if pieces
+    ]
+    return f" ({', '.join(done)})" if done else ""

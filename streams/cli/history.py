@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -22,6 +22,16 @@ Since = Annotated[
     typer.Option(
         "--since", help="Not older: 30m, 24h, 7d, 2026-03-01 or a whole time (UTC).", show_default=False
     ),
+]
+FirstDay = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="First day, as 2026-03-01.", show_default=False)
+]
+LastDay = Annotated[
+    str | None,
+    typer.Option("--to", metavar="DATE", help="Last day; it is included.", show_default=False),
+]
+TimeZone = Annotated[
+    str, typer.Option("--time-zone", metavar="ZONE", help="Whose days, as Pacific/Auckland.")
 ]
 
 _SPAN = re.compile(r"(\d{1,6})([smhdw])")
@@ -92,6 +102,24 @@ def point(since: str | None) -> datetime | None:
             param_hint="--since",
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def day(text: str | None, option: str) -> date | None:
+    """Return the day that an option such as `--from` means."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date: give one as 2026-03-01", param_hint=option) from None
+
+
+def days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
+    """Return the days that `--from` and `--to` mean, which must be in this order."""
+    first_day, last_day = day(first, "--from"), day(last, "--to")
+    if first_day and last_day and last_day < first_day:
+        raise typer.BadParameter(f"{last_day} is before --from {first_day}", param_hint="--to")
+    return first_day, last_day
 
 
 def print_json(answer: Any) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli import panels
+from streams.cli.fulfillments import so_far
 from streams.cli.history import Json, Limit, Since, Store, ask, failed, point, print_json, print_table
 
 if TYPE_CHECKING:
-    from storage.lookups.sales import AllocationShown, LineShown, SaleShown
+    from storage.lookups.returns import RefundShown, ReturnShown
+    from storage.lookups.sale import LineShown, SaleShown
 
 sales = typer.Typer(no_args_is_help=True, help="Sales, as the history in Postgres has them.")
 
@@ -30,14 +33,23 @@ def register(app: typer.Typer) -> None:
     app.add_typer(sales, name="sales", rich_help_panel=panels.LOOK)
 
 
-@sales.command("list", epilog="**Example**  `tillstream sales list --store s1 --state pending --since 24h`")
+@sales.command(
+    "list",
+    epilog="**Examples**  `tillstream sales list --store s1 --state pending --since 24h`,"
+    " `tillstream sales list --customer ada@example.com`",
+)
 def list_sales(
     store: Store = None,
     state: Annotated[
         State | None, typer.Option(help="Only in this state. [default: any]", show_default=False)
     ] = None,
     customer: Annotated[
-        str | None, typer.Option(help="Only of the customer with this id.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="EMAIL|ID",
+            help="Only of the customer with this e-mail, in any spelling, or this id.",
+            show_default=False,
+        ),
     ] = None,
     since: Since = None,
     limit: Limit = 50,
@@ -53,7 +65,7 @@ def list_sales(
             store_id=store,
             state=state and state.value,
             since=after,
-            customer_id=customer,
+            customer=customer,
             limit=limit,
         )
     )
@@ -62,11 +74,14 @@ def list_sales(
         return
     print_table(
         "sales",
-        ("placed (UTC)", "store", "order", "state", "paid", "total", "", "customer", "outlets", "revision"),
+        (
+            "placed (UTC)", "store", "order", "state", "paid", "total", "refunded", "", "customer", "outlets",
+            "revision",
+        ),
         (
             (
                 sale.placed_at, sale.store_id, sale.order_id, sale.state, sale.paid, sale.total,
-                sale.currency, sale.customer_name, sale.outlets, sale.revision,
+                sale.refunded, sale.currency, sale.customer_name, sale.outlets, sale.revision,
             )
             for sale in found
         ),
@@ -80,7 +95,7 @@ def show_sale(
     as_json: Json = False,
 ) -> None:
     """Show the sale of an order in full. Exit code 1: there is none."""
-    from storage.lookups.sales import find_sale
+    from storage.lookups.sale import find_sale
 
     sale = ask(lambda connection: find_sale(connection, store, order))
     if sale is None:
@@ -95,31 +110,38 @@ def show_sale(
         _print_sale(sale)
 
 
-def _allocations(line: LineShown) -> list[AllocationShown]:
-    return [*line.allocations, *(part for component in line.components for part in component.allocations)]
+def _open_at(line: LineShown) -> list[str]:
+    parts = [*line.allocations, *(part for component in line.components for part in component.allocations)]
+    return [f"{part.outlet_id} x {part.quantity}" for part in parts]
 
 
 def _print_sale(sale: SaleShown) -> None:
     customer = sale.customer
     attributes = f" ({', '.join(sale.attributes)})" if sale.attributes else ""
+    settled = "paid" if sale.paid else f"{sale.amount_paid} paid"
+    given_back = f", {sale.refunded} given back" if Decimal(sale.refunded) else ""
     for label, text in (
         ("sale", sale.sale_id),
         ("order", f"{sale.order_id} of store {sale.store_id}, placed {sale.placed_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("in the POS", sale.pos_sale_id or "not acknowledged yet"),
         ("state", f"{sale.state}{attributes}, revision {sale.revision} ({sale.cause})"),
         ("customer", customer.name + (f" <{customer.email}>" if customer.email else "")),
-        ("total", f"{sale.total} {sale.currency}, {'paid' if sale.paid else f'{sale.amount_paid} paid'}"),
+        ("total", f"{sale.total} {sale.currency}, {settled}{given_back}"),
         *(("payment", f"{payment.amount} {payment.name}") for payment in sale.payments),
+        *(("refund", _refund(refund)) for refund in sale.refunds),
         *(("attention", f"{flag.kind}: {flag.detail}") for flag in sale.flags),
     ):
         typer.echo(f"{label:<10} {text}")
     print_table(
         "lines",
-        ("line", "SKU", "name", "quantity", "price", "outlets", "backordered", "unallocated", "fulfilled"),
+        (
+            "line", "SKU", "name", "quantity", "price", "open at", "backordered", "unallocated", "fulfilled",
+            "cancelled", "returned",
+        ),
         (
             (
-                line.line_id, line.sku, line.name, line.quantity, line.price,
-                [f"{part.outlet_id} x {part.quantity}" for part in _allocations(line)],
-                line.backordered, line.unallocated, line.fulfilled,
+                line.line_id, line.sku, line.name, line.quantity, line.price, _open_at(line),
+                line.backordered, line.unallocated, line.fulfilled, line.cancelled, line.returned,
             )
             for line in sale.lines
         ),
@@ -132,8 +154,27 @@ def _print_sale(sale: SaleShown) -> None:
                 fulfillment.outlet_id,
                 fulfillment.type,
                 fulfillment.state,
-                [f"{line.sku} x {line.quantity}" for line in fulfillment.lines],
+                [f"{line.sku} x {line.quantity}{so_far(line)}" for line in fulfillment.lines],
             )
             for fulfillment in sale.fulfillments
         ),
     )
+    if sale.returns:
+        print_table(
+            "returns",
+            ("returned (UTC)", "return", "outlet", "state", "lines", "detail"),
+            (
+                (back.returned_at, back.return_id, back.outlet_id, back.state, _back(back), back.detail)
+                for back in sale.returns
+            ),
+        )
+
+
+def _refund(refund: RefundShown) -> str:
+    todo = f", to be given back at {refund.processor or refund.method}" if refund.reversal == "manual" else ""
+    state = "voided" if refund.state == "voided" else refund.reversal + todo
+    return f"{refund.amount} {refund.method} ({state}), return {refund.return_id}"
+
+
+def _back(back: ReturnShown) -> list[str]:
+    return [f"{line.sku} x {line.quantity}" for line in back.lines] or ["money only"]

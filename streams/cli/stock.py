@@ -1,15 +1,20 @@
-"""`tillstream stock show`: stock levels."""
+"""`tillstream stock show|movements`: stock levels, and why they are what they are."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli import panels
-from streams.cli.history import Json, Limit, Store, ask, failed, print_json, print_table
+from streams.cli.history import Json, Limit, Since, Store, ask, failed, point, print_json, print_table
 
-stock = typer.Typer(no_args_is_help=True, help="Stock levels, as the history in Postgres has them.")
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+stock = typer.Typer(
+    no_args_is_help=True, help="Stock levels and movements, as the history in Postgres has them."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -54,3 +59,55 @@ def show_stock(
             for level in found
         ),
     )  # fmt: skip
+
+
+@stock.command(
+    "movements", epilog="**Example**  `tillstream stock movements SHOE-42 --store s1 --outlet auckland`"
+)
+def show_movements(
+    sku: Annotated[str | None, typer.Argument(help="The SKU. [default: all]", show_default=False)] = None,
+    store: Store = None,
+    outlet: Annotated[
+        str | None, typer.Option(help="Only at this outlet. [default: all]", show_default=False)
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="Only of this order.", show_default=False)] = None,
+    since: Since = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """Show what moved a level, the last first: on hand, allocated and awaiting count as they were after it.
+
+    Only counts move what is on hand: a return or a hand-over shows there with the next count.
+    """
+    from storage.lookups.stock import list_movements
+
+    after = point(since)
+    found = ask(
+        lambda connection: list_movements(
+            connection, store_id=store, sku=sku, outlet_id=outlet, order_id=order, since=after, limit=limit
+        )
+    )
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        "movements",
+        (
+            "happened (UTC)", "store", "SKU", "outlet", "number", "kind", "pieces", "cause", "order",
+            "on hand", "allocated", "awaiting count",
+        ),
+        (
+            (
+                one.event_time, one.store_id, one.sku, one.outlet_id, one.revision, one.kind, one.quantity,
+                one.cause, one.order_id,
+                _after(one.on_hand_after, one.on_hand),
+                _after(one.allocated_after, one.allocated),
+                _after(one.awaiting_after, one.awaiting),
+            )
+            for one in found
+        ),
+    )  # fmt: skip
+
+
+def _after(value: Decimal, change: Decimal) -> str:
+    return f"{value} ({change:+})" if change else str(value)
