@@ -74,7 +74,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 class Allocation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How many pieces of a line an outlet is to fulfil, and how many of those it did not have.
 
-    `taken` of them the point of sale has already taken off its own level: they are no longer allocated stock
+    `taken` of them the point of sale took off its own level at `taken_at`: they are no longer allocated stock
     (DOMAIN 4, `levels_include_open_orders`).
     """
 
@@ -82,6 +82,7 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     quantity: Decimal
     backordered: Decimal = ZERO
     taken: Decimal = ZERO
+    taken_at: datetime | None = None
 
 
 class LineComponent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -152,7 +153,8 @@ class SaleReturnLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 class SaleReturn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A return of the point of sale (DOMAIN S10). Without lines: only money went back.
 
-    `refused` when it takes back more than there is, as `detail` says: then nothing of it counts.
+    `refused` when it takes back more than there is, as `detail` says: then nothing of it counts. `excess` is
+    what was given back beyond what was paid: it does not count either.
     """
 
     return_id: PosSaleId
@@ -160,6 +162,7 @@ class SaleReturn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     outlet_id: OutletId | None
     returned_at: datetime
     lines: tuple[SaleReturnLine, ...] = ()
+    excess: Decimal = ZERO
     detail: str | None = None
 
 
@@ -173,6 +176,8 @@ class SaleRefund(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     amount: Decimal
     reversal: Reversal
     processor: str | None = None
+    revision: int = 1
+    voided: bool = False
 
 
 class SaleFulfillment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -15,6 +15,7 @@ from topics.fulfillments import Fulfillment
 from topics.keys import customer_key, online_stock_key
 from topics.movements import StockMoved
 from topics.online_stock import OnlineStock
+from topics.refunds import Refund
 from topics.sales import Sale
 
 
@@ -37,6 +38,7 @@ def _by_store_if_known(letter: DeadLetter) -> bytes:
 ROUTES: dict[type[Event] | type[DeadLetter], tuple[str, Callable[[Any], bytes]]] = {
     Sale: ("sales", _by_store),
     Fulfillment: ("fulfillments", _by_store),
+    Refund: ("refunds", _by_store),
     StockMoved: ("stock.movements", _by_store),
     Customer: ("customers", _by_customer),
     ExceptionChanged: ("exceptions", _by_store),

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from streams.domain.books import Books
-from streams.domain.lines import Part
 from streams.domain.moves import Moves
+from streams.domain.parts import Part
 from streams.domain.policies import Counter, Row, Want
 from streams.domain.shop import Shop
 from topics.ids import OutletId, ProductId

@@ -7,9 +7,8 @@ import msgspec
 from streams.domain import queues
 from streams.domain.allocation import allocate, name_products
 from streams.domain.books import Books
-from streams.domain.lines import Line, known_line, parts_of
-from streams.domain.moves import Moves
-from streams.domain.sales import reallocate
+from streams.domain.life import Life
+from streams.domain.lines import Line, parts_of
 from streams.domain.shop import Shop
 from streams.domain.state import Held
 from topics.ids import OutletId, ProductId, SaleId
@@ -97,12 +96,11 @@ def _serve_sku(books: Books, shop: Shop, queue: str, sku: str, cause: SaleCause)
     if member is None or len(books.products(sku)) != 1:
         return False
     sale = _waiting_sale(books, queue, member)
-    lines = [known_line(line) for line in sale.lines]
-    parts = [part for part in parts_of(lines) if part.product_id is None and part.sku == sku]
+    life = Life(books, shop, sale)
+    parts = [part for part in parts_of(life.lines) if part.product_id is None and part.sku == sku]
     name_products(parts, books)
-    moves = Moves(books, shop)
-    allocate(parts, moves, shop, sale.pinned_outlet_id, _outlets(lines))
-    reallocate(books, shop, sale, lines, moves, cause)
+    allocate(parts, life.moves, shop, sale.pinned_outlet_id, _outlets(life.lines))
+    life.record(cause)
     return True
 
 
@@ -122,9 +120,9 @@ def _serve_sale(
     books: Books, shop: Shop, product_id: ProductId, queue: str, member: str, cause: SaleCause
 ) -> bool:
     sale = _waiting_sale(books, queue, member)
-    lines = [known_line(line) for line in sale.lines]
-    parts = [part for part in parts_of(lines) if part.product_id == product_id]
-    moves = Moves(books, shop)
+    life = Life(books, shop, sale)
+    moves = life.moves
+    parts = [part for part in parts_of(life.lines) if part.product_id == product_id]
     got = ZERO
     outlet = _outlet_of(queue)
     if outlet is not None:
@@ -134,11 +132,11 @@ def _serve_sale(
                 got += part.cover(outlet, there, moves)
     if outlet is None or outlet == sale.pinned_outlet_id:
         wanted = sum((part.wanted for part in parts), ZERO)
-        allocate(parts, moves, shop, sale.pinned_outlet_id, _outlets(lines))
+        allocate(parts, moves, shop, sale.pinned_outlet_id, _outlets(life.lines))
         got += wanted - sum((part.wanted for part in parts), ZERO)
     if not got:
         return False
-    reallocate(books, shop, sale, lines, moves, cause)
+    life.record(cause)
     return True
 
 

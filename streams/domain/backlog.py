@@ -5,7 +5,18 @@ from typing import Any
 
 import msgspec
 
-from streams.domain import arrivals, exceptions, inventory, orders, products, profiles, queues, tables
+from streams.domain import (
+    arrivals,
+    exceptions,
+    inventory,
+    orders,
+    pos_fulfillments,
+    pos_sales,
+    products,
+    profiles,
+    queues,
+    tables,
+)
 from streams.domain.books import Books, Moment, Reader
 from streams.domain.inbox import DECODERS
 from streams.domain.outcomes import Outcome
@@ -15,6 +26,8 @@ from topics.event import Source
 from topics.ids import OrderId, StoreId
 from topics.inventory import InventoryLevel
 from topics.orders import Order
+from topics.pos_fulfillments import PosFulfillment
+from topics.pos_sales import PosSale
 from topics.products import Product
 
 
@@ -57,6 +70,10 @@ def step(books: Books) -> Outcome | None:
         return inventory.count(books, message)
     if isinstance(message, Product):
         return products.name(books, message)
+    if isinstance(message, PosSale):
+        return pos_sales.take(books, message)
+    if isinstance(message, PosFulfillment):
+        return pos_fulfillments.take(books, message)
     return profiles.learn(books, message)
 
 

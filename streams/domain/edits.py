@@ -35,7 +35,7 @@ def shipped_lines(items: Sequence[OrderItem], shop: Shop) -> list[Line]:
     for line in lines:
         line.fulfilled = line.quantity
         for part in line.parts:
-            part.wanted = ZERO
+            part.wanted, part.fulfilled = ZERO, part.quantity
     return lines
 
 
@@ -50,58 +50,56 @@ def edited_lines(
     lines = []
     for item, line_id in zip(items, line_ids(items), strict=True):
         old = known.pop(line_id, None)
-        if old is not None and (old.fulfilled or _same_ware(old, item)):
-            lines.append(_changed(old, item, moves, shop))
+        line = None if old is None else known_line(old)
+        if line is not None and old is not None and (line.gone or _same_ware(old, item)):
+            line.name = item.name
+            line.price = shop.money(item.price)
+            _resize(line, item.quantity, moves)
         else:
-            if old is not None:
-                _let_go(old, moves)
-            lines.append(new_line(item, line_id, shop))
+            if line is not None:
+                _let_go(line, moves)
+            line = new_line(item, line_id, shop)
+        lines.append(line)
     for old in known.values():
-        line = _let_go(old, moves)
-        if line.fulfilled:
-            line.quantity = line.fulfilled
-            line.cancelled = ZERO
+        line = known_line(old)
+        if line.gone:
+            _resize(line, ZERO, moves)
             lines.append(line)
+        else:
+            _let_go(line, moves)
     return lines
+
+
+def recall(lines: Iterable[Line], items: Sequence[OrderItem], *, void: bool) -> None:
+    """Note how many of what went out each line's order no longer has: none of a voided sale's are wanted."""
+    wanted: dict[LineId, Decimal] = {}
+    if not void:
+        wanted = {line_id: item.quantity for item, line_id in zip(items, line_ids(items), strict=True)}
+    for line in lines:
+        line.recalled = max(line.gone - wanted.get(line.line_id, ZERO), ZERO)
 
 
 def cancel(lines: Iterable[Line], moves: Moves) -> None:
     """Cancel what is open of each line; what is fulfilled stays so, and has to come back as a return."""
     for line in lines:
         for part in line.parts:
-            part.release(moves)
-        line.cancelled = line.quantity - line.fulfilled
+            part.cancel(moves)
+        line.cancel()
 
 
-def _let_go(old: SaleLine, moves: Moves) -> Line:
-    line = known_line(old)
+def _let_go(line: Line, moves: Moves) -> None:
     for part in line.parts:
         part.release(moves)
-    return line
 
 
-def _changed(old: SaleLine, item: OrderItem, moves: Moves, shop: Shop) -> Line:
-    line = known_line(old)
-    line.name = item.name
-    line.price = shop.money(item.price)
-    line.quantity = max(item.quantity, old.fulfilled)
-    line.cancelled = ZERO
-    per_piece = _per_line(old)
+def _resize(line: Line, quantity: Decimal, moves: Moves) -> None:
+    """Make the line so many; never fewer than went out."""
+    per_piece = line.per_piece()
+    line.quantity = max(quantity, line.gone)
     for part, per in zip(line.parts, per_piece, strict=True):
-        part.quantity = per * line.quantity
-        more = per * (line.quantity - line.fulfilled) - part.open
-        if more > 0:
-            part.wanted += more
-        elif more < 0:
-            part.reduce(-more, moves)
-    return line
-
-
-def _per_line(old: SaleLine) -> list[Decimal]:
-    """Return how many pieces of each part one of the line is."""
-    if not old.components:
-        return [Decimal(1)] if old.tracked else []
-    return [part.quantity / old.quantity for part in old.components]
+        part.resize(per * line.quantity, moves)
+    if not line.parts:
+        line.cancelled = ZERO
 
 
 def _same_ware(old: SaleLine, item: OrderItem) -> bool:

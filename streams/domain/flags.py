@@ -1,11 +1,12 @@
 """What about a sale needs a person, and whom it waits for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 
 from streams.domain import queues
 from streams.domain.books import Books
-from streams.domain.lines import Line, Part
+from streams.domain.lines import Line
+from streams.domain.parts import Part
 from streams.domain.payments import FEW_CENTS, Amounts
 from streams.domain.shop import Shop
 from topics.ids import OutletId
@@ -13,7 +14,13 @@ from topics.orders import Order
 from topics.sales import Sale, SaleFlag, SaleLine
 
 STOCK_FLAGS = frozenset({"unknown_sku", "ambiguous_sku", "backordered", "unallocated"})
-"""Flags that follow from where the lines' pieces are; all others follow from the order."""
+"""Flags that follow from where the lines' pieces are."""
+MATTER_FLAGS = frozenset(
+    {"overpaid", "refunded_in_ecom", "return_needed", "over_returned", "over_refunded", "manual_refund"}
+)
+"""Flags that follow from what was paid, refunded and returned (`matters.flags`)."""
+SHOP_FLAGS = frozenset({"unpaid_fulfilled", "pos_differs"})
+"""Flags that follow from what the shop reports. All others follow from the order."""
 
 
 def stock_flags(lines: Iterable[Line], books: Books, shop: Shop, pinned: OutletId | None) -> list[SaleFlag]:
@@ -63,9 +70,6 @@ def order_flags(
     *,
     unknown_status: str | None,
     pinned: OutletId | None,
-    owed_back: Decimal,
-    refunded: Decimal,
-    to_return: Sequence[tuple[Line, Decimal]],
 ) -> list[SaleFlag]:
     """Return the flags that follow from the order itself; most orders have none."""
     flags: list[SaleFlag] = []
@@ -78,21 +82,6 @@ def order_flags(
                 kind="total_differs",
                 detail=f"the total {money.total} {currency} is {money.rounding} {currency} "
                 "away from the sum of its parts",
-            )
-        )
-    if owed_back > 0:
-        flags.append(
-            SaleFlag(
-                kind="overpaid",
-                detail=f"{owed_back} {currency} more was paid than the order comes to: refund it",
-            )
-        )
-    if refunded > 0 or order.payment_status in {"REFUNDED", "PARTIALLY_REFUNDED"}:
-        flags.append(
-            SaleFlag(
-                kind="refunded_in_ecom",
-                detail=f"{refunded} {currency} refunded in the online store: "
-                "record the refund in the point of sale; nothing was restocked",
             )
         )
     if pinned is not None:
@@ -115,14 +104,6 @@ def order_flags(
         )
     if order.repaired:
         flags.append(SaleFlag(kind="text_repaired", detail=", ".join(order.repaired)))
-    flags += [
-        SaleFlag(
-            kind="return_needed",
-            detail=f"{_text(quantity)} of {line.sku!r} went out and must come back as a return",
-            line_id=line.line_id,
-        )
-        for line, quantity in to_return
-    ]
     return flags
 
 

@@ -1,12 +1,14 @@
 """Fulfilments: what each outlet has to do for a sale. One for each (sale, outlet, type) (DOMAIN 3)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 import msgspec
 
 from streams.domain.books import Books
 from topics.fulfillments import Fulfillment, FulfillmentLine, FulfillmentState, FulfillmentType
-from topics.ids import OrderId, OutletId, SaleId, fulfillment_id
+from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId, fulfillment_id
+from topics.numbers import ZERO
 from topics.sales import SaleFulfillment, SaleFulfillmentLine, SaleLine
 
 OutletLines = dict[OutletId, list[FulfillmentLine]]
@@ -40,38 +42,153 @@ def by_outlet(lines: Iterable[SaleLine]) -> OutletLines:
     return found
 
 
+class Done(msgspec.Struct, frozen=True, gc=False):
+    """How far the pieces of one row of a fulfilment are."""
+
+    picked: Decimal = ZERO
+    packed: Decimal = ZERO
+    fulfilled: Decimal = ZERO
+
+
+Row = tuple[LineId, str, ProductId | None]
+"""What makes a row of a fulfilment: the line, and the SKU and product of the line or bundle part."""
+
+
+class Progress:
+    """What the shop reports of a sale's fulfilments, to be shown by `revise`.
+
+    `states` are by outlet; `picked` and `packed` replace what was known, `fulfilled` adds to it.
+    """
+
+    __slots__ = ("fulfilled", "packed", "picked", "states")
+
+    def __init__(self) -> None:
+        self.states: dict[OutletId, FulfillmentState] = {}
+        self.picked: dict[tuple[OutletId, Row], Decimal] = {}
+        self.packed: dict[tuple[OutletId, Row], Decimal] = {}
+        self.fulfilled: dict[tuple[OutletId, Row], Decimal] = {}
+
+    def done(self, outlet_id: OutletId, row: Row, before: Done) -> Done:
+        at = (outlet_id, row)
+        return Done(
+            self.picked.get(at, before.picked),
+            self.packed.get(at, before.packed),
+            before.fulfilled + self.fulfilled.get(at, ZERO),
+        )
+
+    def rows(self, outlet_id: OutletId) -> set[Row]:
+        """Return the rows of which pieces are newly fulfilled at the outlet."""
+        return {row for outlet, row in self.fulfilled if outlet == outlet_id}
+
+    def outlets(self) -> list[OutletId]:
+        return list(dict.fromkeys(outlet for outlet, _ in self.fulfilled))
+
+
+_NOTHING_DONE = Done()
+_NO_PROGRESS = Progress()
+
+
 def revise(
     books: Books,
     sale_id: SaleId,
     order_id: OrderId,
     kind: FulfillmentType,
     lines: Iterable[SaleLine],
-    before: Iterable[SaleFulfillment] = (),
+    before: Sequence[SaleFulfillment] = (),
     lines_before: Iterable[SaleLine] = (),
+    progress: Progress = _NO_PROGRESS,
 ) -> Fulfilling:
-    """Bring the sale's fulfilments to what its lines say: changed, begun, or cancelled when none is left."""
+    """Bring the sale's fulfilments to what its lines and the shop's reports say.
+
+    One is changed, begun, or cancelled when nothing of it is left; what it has handed over stays in it.
+    """
     wanted = by_outlet(lines)
+    had = by_outlet(lines_before) if before else {}
     shown: list[SaleFulfillment] = []
     changed: list[Fulfillment] = []
-    if before:
-        had = by_outlet(lines_before)
-        for old in before:
-            mine = wanted.pop(old.outlet_id, []) if old.type == kind else []
-            if mine and (old.state == "cancelled" or mine != had.get(old.outlet_id)):
-                state: FulfillmentState = "new" if old.state == "cancelled" else old.state
-            elif not mine and old.state not in {"cancelled", "fulfilled"}:
-                state = "cancelled"
-            else:
+    for old in before:
+        known = {(line.line_id, line.sku, line.product_id): line for line in old.lines}
+        done = {row: Done(line.picked, line.packed, line.fulfilled) for row, line in known.items()}
+        mine, reported = [], _NO_PROGRESS
+        if old.type == kind:
+            mine, reported = wanted.pop(old.outlet_id, []), progress
+        rows = _rows(old.outlet_id, mine, done, reported)
+        state = _state(old.state, rows, reported.states.get(old.outlet_id), any_open=bool(mine))
+        if state == old.state and rows == _rows(
+            old.outlet_id, had.get(old.outlet_id, []), done, _NO_PROGRESS
+        ):
+            shown.append(old)
+            continue
+        if not rows:
+            state = "cancelled"
+            if old.state == "cancelled":
                 shown.append(old)
                 continue
-            event = _event(books, sale_id, order_id, old.outlet_id, old.type, state, old.revision + 1, mine)
-            changed.append(event)
-            shown.append(_shown(event))
-    for outlet, rows in wanted.items():
-        event = _event(books, sale_id, order_id, outlet, kind, "new", 1, rows)
+        event = _event(books, sale_id, order_id, old.outlet_id, old.type, state, old.revision + 1, rows)
+        changed.append(event)
+        shown.append(_shown(event))
+    begun = [outlet for outlet in progress.outlets() if all(
+        old.outlet_id != outlet or old.type != kind for old in before
+    )]  # fmt: skip
+    for outlet in dict.fromkeys([*wanted, *begun]):
+        mine = wanted.get(outlet, [])
+        rows = _rows(outlet, mine, {}, progress)
+        state = _state("new", rows, progress.states.get(outlet), any_open=bool(mine))
+        event = _event(books, sale_id, order_id, outlet, kind, state, 1, rows)
         changed.append(event)
         shown.append(_shown(event))
     return Fulfilling(tuple(shown), changed)
+
+
+def _rows(
+    outlet_id: OutletId, still_open: Sequence[FulfillmentLine], before: Mapping[Row, Done], progress: Progress
+) -> list[FulfillmentLine]:
+    """Return the rows of a fulfilment: what is open, and what is fulfilled of it by now."""
+    rows: list[FulfillmentLine] = []
+    left = {row for row, done in before.items() if done.fulfilled} | progress.rows(outlet_id)
+    for line in still_open:
+        row = (line.line_id, line.sku, line.product_id)
+        left.discard(row)
+        done = progress.done(outlet_id, row, before.get(row, _NOTHING_DONE))
+        rows.append(_row(row, line.quantity, line.backordered, done))
+    for row in sorted(left, key=lambda row: (row[0], row[1], row[2] or "")):
+        done = progress.done(outlet_id, row, before.get(row, _NOTHING_DONE))
+        if done.fulfilled:
+            rows.append(_row(row, ZERO, ZERO, done))
+    return rows
+
+
+def _row(row: Row, still_open: Decimal, backordered: Decimal, done: Done) -> FulfillmentLine:
+    line_id, sku, product_id = row
+    quantity = still_open + done.fulfilled
+    return FulfillmentLine(
+        line_id=line_id,
+        sku=sku,
+        product_id=product_id,
+        quantity=quantity,
+        backordered=backordered or ZERO,
+        picked=min(done.picked, quantity) or ZERO,
+        packed=min(done.packed, quantity) or ZERO,
+        fulfilled=done.fulfilled or ZERO,
+    )
+
+
+def _state(
+    before: FulfillmentState,
+    rows: Sequence[FulfillmentLine],
+    reported: FulfillmentState | None,
+    *,
+    any_open: bool,
+) -> FulfillmentState:
+    if not rows:
+        return "cancelled"
+    if not any_open:
+        return "fulfilled"
+    if reported is not None and reported != "fulfilled":
+        return reported
+    if any(row.fulfilled for row in rows):
+        return before if before in {"in_progress", "packed"} else "in_progress"
+    return "new" if before in {"cancelled", "fulfilled"} else before
 
 
 def begin(
@@ -126,7 +243,13 @@ def _shown(event: Fulfillment) -> SaleFulfillment:
         lines=tuple(
             [
                 SaleFulfillmentLine(
-                    line_id=line.line_id, sku=line.sku, product_id=line.product_id, quantity=line.quantity
+                    line_id=line.line_id,
+                    sku=line.sku,
+                    product_id=line.product_id,
+                    quantity=line.quantity,
+                    picked=line.picked,
+                    packed=line.packed,
+                    fulfilled=line.fulfilled,
                 )
                 for line in event.lines
             ]

@@ -6,14 +6,18 @@ import msgspec
 
 from topics.inventory import InventoryLevel
 from topics.orders import Order
+from topics.pos_fulfillments import PosFulfillment
+from topics.pos_sales import PosSale
 from topics.products import Product
 from topics.profiles import Profile
 
-Inbound = Order | InventoryLevel | Product | Profile
+Inbound = Order | InventoryLevel | PosSale | PosFulfillment | Product | Profile
 
 TOPIC_OF: Final[dict[type, str]] = {
     Order: "ecom.orders",
     InventoryLevel: "pos.inventory",
+    PosSale: "pos.sales",
+    PosFulfillment: "pos.fulfillments",
     Product: "pos.products",
     Profile: "pos.customers",
 }

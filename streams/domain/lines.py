@@ -1,109 +1,23 @@
 """The lines of a sale while it is being decided."""
 
 from collections.abc import Iterable, Iterator
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 
-from streams.domain.moves import Moves
+from streams.domain.parts import Part
 from streams.domain.shop import Shop
-from topics.ids import LineId, OutletId, ProductId
+from topics.ids import LineId
 from topics.numbers import ZERO
 from topics.orders import OrderItem
-from topics.sales import Allocation, LineComponent, SaleLine
-
-
-class Part(msgspec.Struct, gc=False):
-    """What is allocated as one: a line, or one part of a bundle.
-
-    `quantity` is in pieces. What is open of it is what `allocations` hold and what is still `wanted`.
-    """
-
-    line_id: LineId
-    sku: str
-    product_id: ProductId | None
-    quantity: Decimal
-    wanted: Decimal
-    allocations: list[Allocation] = []
-
-    @property
-    def backordered(self) -> Decimal:
-        if len(self.allocations) == 1:
-            return self.allocations[0].backordered
-        return sum((allocation.backordered for allocation in self.allocations), ZERO)
-
-    @property
-    def open(self) -> Decimal:
-        return sum((allocation.quantity for allocation in self.allocations), self.wanted)
-
-    def add(self, outlet_id: OutletId, quantity: Decimal, backordered: Decimal) -> None:
-        """Add to what the outlet is to fulfil of it."""
-        for at, allocation in enumerate(self.allocations):
-            if allocation.outlet_id == outlet_id:
-                self.allocations[at] = Allocation(
-                    outlet_id=outlet_id,
-                    quantity=allocation.quantity + quantity,
-                    backordered=allocation.backordered + backordered or ZERO,
-                )
-                return
-        self.allocations.append(
-            Allocation(outlet_id=outlet_id, quantity=quantity, backordered=backordered or ZERO)
-        )
-
-    def reduce(self, by: Decimal, moves: Moves) -> None:
-        """Let go of pieces: first what nobody promised, then what is not there, then the last promised."""
-        dropped = min(by, self.wanted)
-        self.wanted -= dropped
-        by -= dropped
-        for only_backordered in (True, False):
-            at = len(self.allocations) - 1
-            while by > 0 and at >= 0:
-                allocation = self.allocations[at]
-                freed = min(by, allocation.backordered if only_backordered else allocation.quantity)
-                if freed > 0:
-                    by -= freed
-                    self._release(at, freed, min(freed, allocation.backordered), moves)
-                at -= 1
-
-    def release(self, moves: Moves) -> None:
-        """Let go of everything that is promised; it is not wanted again by itself."""
-        while self.allocations:
-            allocation = self.allocations[-1]
-            self._release(len(self.allocations) - 1, allocation.quantity, allocation.backordered, moves)
-        self.wanted = ZERO
-
-    def _release(self, at: int, quantity: Decimal, backordered: Decimal, moves: Moves) -> None:
-        allocation = self.allocations[at]
-        product_id = self.product_id
-        if product_id is None:
-            raise ValueError(f"line {self.line_id} has an allocation and no product: {allocation!r}")
-        moves.release(product_id, allocation.outlet_id, quantity, backordered, self.line_id)
-        if quantity == allocation.quantity:
-            del self.allocations[at]
-        else:
-            self.allocations[at] = Allocation(
-                outlet_id=allocation.outlet_id,
-                quantity=allocation.quantity - quantity,
-                backordered=allocation.backordered - backordered or ZERO,
-            )
-
-    def cover(self, outlet_id: OutletId, most: Decimal, moves: Moves) -> Decimal:
-        """Note that up to `most` backordered pieces are there now; return how many were."""
-        for at, allocation in enumerate(self.allocations):
-            if allocation.outlet_id == outlet_id and allocation.backordered and self.product_id is not None:
-                covered = min(most, allocation.backordered)
-                moves.cover(self.product_id, outlet_id, covered)
-                self.allocations[at] = Allocation(
-                    outlet_id=outlet_id,
-                    quantity=allocation.quantity,
-                    backordered=allocation.backordered - covered or ZERO,
-                )
-                return covered
-        return ZERO
+from topics.sales import LineComponent, SaleLine
 
 
 class Line(msgspec.Struct, gc=False):
-    """One line of the sale: what does not change by allocation, and its parts (none: it moves no stock)."""
+    """One line of the sale: what does not change by allocation, and its parts (none: it moves no stock).
+
+    Where there are parts, `settle` works out how many of the line are fulfilled and so on from theirs.
+    """
 
     line_id: LineId
     sku: str
@@ -114,75 +28,124 @@ class Line(msgspec.Struct, gc=False):
     bundle: bool
     fulfilled: Decimal = ZERO
     cancelled: Decimal = ZERO
+    withdrawn: Decimal = ZERO
     returned: Decimal = ZERO
+    recalled: Decimal = ZERO
     parts: list[Part] = []
+
+    @property
+    def gone(self) -> Decimal:
+        """How many went out; of bundles: of how many any part did."""
+        if not self.bundle:
+            return self.parts[0].fulfilled if self.parts else self.fulfilled
+        return self._most([(part.fulfilled, part.quantity) for part in self.parts])
+
+    @property
+    def owed(self) -> Decimal:
+        """How many of those that the order no longer has are still out: they must come back."""
+        if not self.recalled:
+            return ZERO
+        if not self.bundle:
+            part = self.parts[0] if self.parts else self
+            out = part.fulfilled - part.returned
+        else:
+            out = self._most([(part.fulfilled - part.returned, part.quantity) for part in self.parts])
+        owed = out - (self.gone - self.recalled)
+        return owed if owed > 0 else ZERO
+
+    def per_piece(self) -> list[Decimal]:
+        """Return how many pieces of each part one of the line is."""
+        if not self.bundle:
+            return [Decimal(1)] * len(self.parts)
+        return [part.quantity / self.quantity if self.quantity else ZERO for part in self.parts]
+
+    def cancel(self) -> None:
+        """Cancel a line that moves no stock; one with parts is cancelled by them."""
+        if not self.parts:
+            self.cancelled = self.quantity - self.fulfilled
+
+    def settle(self) -> None:
+        """Bring the line's numbers to what its parts say."""
+        parts = self.parts
+        if not parts:
+            return
+        if not self.bundle:
+            part = parts[0]
+            self.fulfilled, self.cancelled = part.fulfilled, part.cancelled
+            self.withdrawn, self.returned = part.withdrawn, part.returned
+            return
+        self.fulfilled = self._least([(part.fulfilled, part.quantity) for part in parts])
+        self.returned = self._least([(part.returned, part.quantity) for part in parts])
+        self.withdrawn = self._least([(part.withdrawn, part.quantity) for part in parts])
+        still_open = self._most([(part.open, part.quantity) for part in parts])
+        self.cancelled = max(self.quantity - self.fulfilled - still_open, ZERO)
 
     def finish(self) -> SaleLine:
         """Return the line as the sale shows it; what is nothing is the one ZERO, which events leave out."""
+        self.settle()
         parts = self.parts
-        if not parts:
-            return SaleLine(
-                line_id=self.line_id,
-                sku=self.sku,
-                name=self.name,
-                quantity=self.quantity,
-                price=self.price,
-                tracked=self.tracked,
-                fulfilled=self.fulfilled or ZERO,
-                cancelled=self.cancelled or ZERO,
-                returned=self.returned or ZERO,
-            )
-        if not self.bundle:
-            part = parts[0]
-            return SaleLine(
-                line_id=self.line_id,
-                sku=self.sku,
-                name=self.name,
-                quantity=self.quantity,
-                price=self.price,
-                tracked=True,
-                product_id=part.product_id,
-                allocations=tuple(part.allocations),
-                backordered=part.backordered or ZERO,
-                unallocated=part.wanted or ZERO,
-                fulfilled=self.fulfilled or ZERO,
-                cancelled=self.cancelled or ZERO,
-                returned=self.returned or ZERO,
-            )
+        part = parts[0] if parts and not self.bundle else None
+        if part is not None:
+            backordered, unallocated = part.backordered, part.wanted
+        elif parts:
+            backordered = self._most([(part.backordered, part.quantity) for part in parts])
+            unallocated = self._most([(part.wanted, part.quantity) for part in parts])
+        else:
+            backordered = unallocated = ZERO
         return SaleLine(
             line_id=self.line_id,
             sku=self.sku,
             name=self.name,
             quantity=self.quantity,
             price=self.price,
-            tracked=True,
-            backordered=self._bundles([(part.backordered, part.quantity) for part in parts]),
-            unallocated=self._bundles([(part.wanted, part.quantity) for part in parts]),
+            tracked=self.tracked,
+            product_id=part.product_id if part is not None else None,
+            allocations=tuple(part.allocations) if part is not None else (),
+            backordered=backordered or ZERO,
+            unallocated=unallocated or ZERO,
             fulfilled=self.fulfilled or ZERO,
             cancelled=self.cancelled or ZERO,
+            withdrawn=self.withdrawn or ZERO,
             returned=self.returned or ZERO,
-            components=tuple(
-                LineComponent(
-                    sku=part.sku,
-                    quantity=part.quantity,
-                    product_id=part.product_id,
-                    allocations=tuple(part.allocations),
-                    unallocated=part.wanted or ZERO,
-                )
-                for part in parts
-            ),
+            recalled=self.recalled or ZERO,
+            components=tuple([_component(part) for part in parts]) if self.bundle else (),
         )
 
-    def _bundles(self, pieces: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
+    def _most(self, pieces: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
         """Return how many of the line's bundles are touched when so many pieces of each part's are."""
         return max(
-            (
-                (missing * self.quantity / whole).to_integral_value(ROUND_CEILING)
-                for missing, whole in pieces
+            [
+                (some * self.quantity / whole).to_integral_value(ROUND_CEILING)
+                for some, whole in pieces
                 if whole
-            ),
+            ],
             default=ZERO,
         )
+
+    def _least(self, pieces: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
+        """Return how many whole bundles so many pieces of each part's make."""
+        return min(
+            [
+                (some * self.quantity / whole).to_integral_value(ROUND_FLOOR)
+                for some, whole in pieces
+                if whole
+            ],
+            default=ZERO,
+        )
+
+
+def _component(part: Part) -> LineComponent:
+    return LineComponent(
+        sku=part.sku,
+        quantity=part.quantity,
+        product_id=part.product_id,
+        allocations=tuple(part.allocations),
+        unallocated=part.wanted or ZERO,
+        fulfilled=part.fulfilled or ZERO,
+        cancelled=part.cancelled or ZERO,
+        withdrawn=part.withdrawn or ZERO,
+        returned=part.returned or ZERO,
+    )
 
 
 def new_line(item: OrderItem, line_id: LineId, shop: Shop) -> Line:
@@ -194,7 +157,7 @@ def new_line(item: OrderItem, line_id: LineId, shop: Shop) -> Line:
         item.quantity,
         shop.money(item.price),
         item.tracked,
-        bool(item.components),
+        item.tracked and bool(item.components),
     )
     if item.tracked:
         if item.components:
@@ -220,9 +183,11 @@ def known_line(sale_line: SaleLine) -> Line:
         bool(sale_line.components),
         sale_line.fulfilled,
         sale_line.cancelled,
+        sale_line.withdrawn,
         sale_line.returned,
+        sale_line.recalled,
     )
-    if sale_line.components:
+    if sale_line.tracked:
         line.parts = [
             Part(
                 sale_line.line_id,
@@ -231,21 +196,18 @@ def known_line(sale_line: SaleLine) -> Line:
                 part.quantity,
                 part.unallocated,
                 list(part.allocations),
+                part.fulfilled,
+                part.cancelled,
+                part.withdrawn,
+                part.returned,
             )
-            for part in sale_line.components
-        ]
-    elif sale_line.tracked:
-        line.parts = [
-            Part(
-                sale_line.line_id,
-                sale_line.sku,
-                sale_line.product_id,
-                sale_line.quantity,
-                sale_line.unallocated,
-                list(sale_line.allocations),
-            )
+            for part in sale_line.components or (sale_line,)
         ]
     return line
+
+
+def known_lines(sale_lines: Iterable[SaleLine]) -> list[Line]:
+    return [known_line(line) for line in sale_lines]
 
 
 def parts_of(lines: Iterable[Line]) -> Iterator[Part]:

@@ -1,11 +1,18 @@
 """A store's link is set, changed or removed (DOMAIN 2)."""
 
-from streams.domain import arrivals, exceptions, levels, queues, tables
+from decimal import Decimal
+
+from streams.domain import arrivals, exceptions, levels, queues, strays, tables
 from streams.domain.books import Books
+from streams.domain.inbox import DECODERS
 from streams.domain.outcomes import Outcome
 from streams.domain.policies import DEFAULT_POLICY, POLICIES
-from topics.ids import ProductId
+from streams.domain.shop import Shop
+from streams.domain.statuses import understood, unknown_status
+from topics.ids import OutletId, ProductId
 from topics.links import StoreLink
+from topics.numbers import ZERO
+from topics.orders import Order
 
 LINK_SUBJECT = "link"
 
@@ -34,10 +41,41 @@ def set_link(books: Books, link: StoreLink | None) -> Outcome:
                 raw = levels.online_level(stock, shop)
                 if raw != stock.raw:
                     levels.publish(books, ProductId(name), stock, stock.outlets, raw)
+    _note_strays(books, shop)
+    if before is not None and _meanings(before) != _meanings(link):
+        _release_parked(books, link)
     short = sorted({"\0".join(name.split("\0")[:2]) for name in queues.names(books, "short\0")})
     if short:
         arrivals.serve(books, shop, short, "link_changed")
     return Outcome.DECIDED
+
+
+def _meanings(link: StoreLink) -> tuple[dict[str, str], dict[str, str]]:
+    return (link.payment_statuses, link.fulfillment_statuses)
+
+
+def _release_parked(books: Books, link: StoreLink) -> None:
+    """Put the orders whose status has a meaning now into the backlog, in the order in which they came."""
+    member = queues.first(books, queues.PARKED)
+    while member is not None:
+        place = queues.place(books, queues.PARKED, member)
+        if place is None or place.held is None:
+            raise LookupError(f"order {member} of store {books.store_id} is parked and not held")
+        order = DECODERS[place.held.topic].decode(place.held.body)
+        if isinstance(order, Order) and unknown_status(understood(order, link)) is None:
+            queues.join(books, queues.BACKLOG, held=place.held)
+        member = place.after
+
+
+def _note_strays(books: Books, shop: Shop) -> None:
+    """Tell what is allocated at outlets that are not connected, and no longer of those that are."""
+    allocated: dict[OutletId, Decimal] = {OutletId(name): ZERO for name, _ in books.scan(tables.STRAYS)}
+    for _, stock in books.scan(tables.STOCK):
+        for outlet, level in stock.outlets.items():
+            if level.allocated and outlet not in shop.connected:
+                allocated[outlet] = allocated.get(outlet, ZERO) + level.allocated
+    for outlet, quantity in sorted(allocated.items()):
+        strays.tell(books, outlet, quantity)
 
 
 def _sells(link: StoreLink) -> set[tuple[object, ...]]:

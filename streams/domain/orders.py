@@ -1,15 +1,25 @@
 """An online order becomes, or changes, a sale (DOMAIN 5)."""
 
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from streams.domain import arrivals, edits, flags, fulfillments, queues, tables
+from streams.domain import (
+    arrivals,
+    early,
+    edits,
+    flags,
+    fulfillments,
+    handover,
+    matters,
+    queues,
+    statuses,
+    tables,
+)
 from streams.domain.allocation import allocate, name_products
 from streams.domain.books import Books
 from streams.domain.customers import match_customer, normal_email
-from streams.domain.lines import Line, parts_of
+from streams.domain.lines import Line, known_lines, parts_of
 from streams.domain.moves import Moves
 from streams.domain.outcomes import Outcome
 from streams.domain.payments import Amounts, amount_paid, amounts, refunded_in_ecom, settle
@@ -20,7 +30,6 @@ from streams.domain.state import Held
 from streams.domain.statuses import GONE_OUT, INCOMPLETE, PAYMENT_STATUSES, unknown_status
 from topics import codec
 from topics.ids import OutletId, SaleId, sale_id
-from topics.numbers import ZERO
 from topics.orders import Order
 from topics.sales import Payment, Sale, SaleAttribute, SaleCause, SaleCustomer, SaleLine
 
@@ -33,6 +42,8 @@ def take(books: Books, order: Order) -> Outcome:
     if order.payment_status == INCOMPLETE:
         return Outcome.INCOMPLETE
     shop = books.linked_shop()
+    if shop.custom_statuses:
+        order = statuses.understood(order, shop.link)
     books.event_time = order.updated_at
     own_id = sale_id(books.store_id, order.order_id)
     old = books.sale(own_id)
@@ -44,16 +55,27 @@ def take(books: Books, order: Order) -> Outcome:
     if old is not None:
         if order.version < old.order_version:
             return Outcome.LATE
-        if checksum and order.version == old.order_version and checksum == old.order_checksum:
+        same = checksum and order.version == old.order_version and checksum == old.order_checksum
+        if same and not _understood_now(books, order):
             return Outcome.UNCHANGED
-    return _Snapshot(books, shop, order, own_id, old, checksum).decide()
+    outcome = _Snapshot(books, shop, order, own_id, old, checksum).decide()
+    if old is None:
+        early.catch_up(books, shop, own_id)
+    elif old.pos_sale_id is not None and outcome is not Outcome.UNCHANGED:
+        handover.catch_up(books, shop, own_id)
+    return outcome
+
+
+def _understood_now(books: Books, order: Order) -> bool:
+    """Say whether the order had a status without meaning when it came, and has none any more."""
+    return queues.place(books, queues.PARKED, order.order_id) is not None and unknown_status(order) is None
 
 
 class _Snapshot:
     """One snapshot of an order, beside the sale as it was before (None: there was none)."""
 
     __slots__ = ("_backfilled", "_books", "_checksum", "_fresh", "_moves", "_old", "_order", "_own_id",
-                 "_parked", "_pinned", "_shop", "_to_return", "_unknown", "_void")  # fmt: skip
+                 "_parked", "_pinned", "_shop", "_unknown", "_void")  # fmt: skip
 
     def __init__(
         self, books: Books, shop: Shop, order: Order, own_id: SaleId, old: Sale | None, checksum: int
@@ -67,12 +89,15 @@ class _Snapshot:
         self._moves = Moves(books, shop)
         self._pinned = shop.pinned_outlet(order.location_id, order.shipping_method_id)
         self._unknown = unknown_status(order)
-        self._void = order.deleted or order.payment_status == "CANCELLED"
+        self._void = (
+            order.deleted
+            or order.payment_status == "CANCELLED"
+            or (old is not None and "voided_in_pos" in old.attributes)
+        )
         # A parked sale was never decided: this snapshot is as good as the first.
         self._fresh = old is None or old.state == "parked"
         self._parked = self._fresh and not self._void and self._unknown is not None
         self._backfilled = self._was_backfilled()
-        self._to_return: list[tuple[Line, Decimal]] = []
 
     def _was_backfilled(self) -> bool:
         old = self._old
@@ -93,11 +118,11 @@ class _Snapshot:
         payments = self._payments(money)
         received = amount_paid(payments, shop)
         paid = received >= money.total
-        refunded = refunded_in_ecom(order, received, shop)
+        in_ecom = refunded_in_ecom(order, received, shop)
         if old is not None and self._unknown_payment():
-            refunded = old.refunded
+            in_ecom = old.refunded_in_ecom
         # Nothing of a voided sale is open, but what went out keeps it alive until it has come back.
-        voided = self._void and not self._to_return
+        voided = self._void and not any(line.owed for line in lines)
         attributes = self._attributes()
         kind = type_of(attributes)
         if plain is not None:
@@ -118,10 +143,20 @@ class _Snapshot:
             shop,
             unknown_status=self._unknown,
             pinned=None if voided else self._pinned,
-            owed_back=ZERO if voided or self._parked else received - refunded - money.total,
-            refunded=refunded,
-            to_return=self._to_return,
         )
+        raised += matters.flags(
+            lines,
+            shop,
+            received=received,
+            total=money.total,
+            parked_or_void=self._parked or self._void,
+            refunded_in_ecom=in_ecom,
+            payment_status=order.payment_status,
+            returns=() if old is None else old.returns,
+            refunds=() if old is None else old.refunds,
+        )
+        if old is not None:
+            raised += [flag for flag in old.flags if flag.kind in flags.SHOP_FLAGS]
         if plain is None and not (self._parked or self._void or self._backfilled):
             raised += flags.stock_flags(lines, books, shop, self._pinned)
         sale = Sale(
@@ -149,7 +184,8 @@ class _Snapshot:
             rounding=money.rounding,
             total=money.total,
             amount_paid=received,
-            refunded=refunded,
+            refunded=in_ecom,
+            refunded_in_ecom=in_ecom,
             customer=self._customer(),
             payments=payments,
             lines=sale_lines,
@@ -164,6 +200,14 @@ class _Snapshot:
             order_checksum=self._checksum,
         )
         if old is not None:
+            if old.pos_sale_id is not None:
+                sale = msgspec.structs.replace(
+                    sale,
+                    pos_sale_id=old.pos_sale_id,
+                    returns=old.returns,
+                    refunds=old.refunds,
+                    refunded=max(in_ecom, matters.given_back(old.refunds, shop)),
+                )
             if says_the_same(old, sale):
                 seen = msgspec.structs.replace(
                     old, order_version=order.version, order_checksum=self._checksum
@@ -186,8 +230,8 @@ class _Snapshot:
         if self._backfilled:
             lines = edits.shipped_lines(order.items, shop)
             name_products(parts_of(lines), self._books)
-            if self._void:
-                self._to_return = [(line, line.fulfilled) for line in lines if line.fulfilled]
+            self._keep_returns(lines)
+            edits.recall(lines, order.items, void=self._void)
             return lines
         if old is None or self._fresh:
             lines = edits.new_lines(order.items, shop)
@@ -197,8 +241,22 @@ class _Snapshot:
             edits.cancel(lines, moves)
         elif not self._parked:
             self._allocate(lines)
-        self._to_return = self._owed_returns(lines)
+        if old is not None and not self._fresh:
+            edits.recall(lines, order.items, void=self._void)
         return lines
+
+    def _keep_returns(self, lines: list[Line]) -> None:
+        """Keep what has come back of a sale that is recorded as it is, snapshot by snapshot."""
+        if self._old is None:
+            return
+        before = {line.line_id: line for line in known_lines(self._old.lines)}
+        for line in lines:
+            known = before.get(line.line_id)
+            if known is None or len(known.parts) != len(line.parts):
+                continue
+            line.returned = min(known.returned, line.fulfilled)
+            for part, was in zip(line.parts, known.parts, strict=True):
+                part.returned = min(was.returned, part.fulfilled)
 
     def _allocate(self, lines: list[Line]) -> None:
         parts = [part for line in lines for part in line.parts]
@@ -217,21 +275,6 @@ class _Snapshot:
                     part.wanted = wanted
             used = {allocation.outlet_id for part in parts for allocation in part.allocations}
         allocate(parts, self._moves, self._shop, self._pinned, used)
-
-    def _owed_returns(self, lines: list[Line]) -> list[tuple[Line, Decimal]]:
-        """Return the lines of which more went out than the order still has, and how many."""
-        if self._fresh:
-            return []
-        wanted = {}
-        if not self._void:
-            ids = edits.line_ids(self._order.items)
-            wanted = {line_id: item.quantity for item, line_id in zip(self._order.items, ids, strict=True)}
-        owed = []
-        for line in lines:
-            quantity = line.fulfilled - line.returned - wanted.get(line.line_id, ZERO)
-            if line.fulfilled and quantity > 0:
-                owed.append((line, quantity))
-        return owed
 
     def _unknown_payment(self) -> bool:
         return self._order.payment_status not in PAYMENT_STATUSES
@@ -252,9 +295,12 @@ class _Snapshot:
 
     def _attributes(self) -> tuple[SaleAttribute, ...]:
         kind = self._order.fulfillment_type
-        if not (self._backfilled or self._order.deleted):
+        voided_in_pos = self._old is not None and "voided_in_pos" in self._old.attributes
+        if not (self._backfilled or self._order.deleted or voided_in_pos):
             return _PLAIN_ATTRIBUTES[kind]
         attributes = list(_PLAIN_ATTRIBUTES[kind])
+        if voided_in_pos:
+            attributes.append("voided_in_pos")
         if self._backfilled:
             attributes.append("backfilled")
         if self._order.deleted:
@@ -273,7 +319,7 @@ class _Snapshot:
                 return "cancelled"
         elif old.state == "voided" or old.payment_status == "CANCELLED":
             return "reinstated"
-        elif sale.refunded != old.refunded:
+        elif sale.refunded_in_ecom != old.refunded_in_ecom:
             return "refunded_in_ecom"
         elif (sale.paid and not old.paid) or (sale.amount_paid > old.amount_paid and lines == old.lines):
             return "paid"
@@ -282,11 +328,11 @@ class _Snapshot:
         return "edited"
 
     def _keep_parked(self) -> None:
-        """Keep the snapshot of a parked order, so that it can be decided once its status has a meaning."""
-        books, order = self._books, self._order
-        if self._old is not None and self._old.state == "parked":
+        """Keep the snapshot of an order that is not understood, until its status has a meaning."""
+        books, order, old = self._books, self._order, self._old
+        if old is not None and any(flag.kind == "unknown_status" for flag in old.flags):
             queues.leave(books, queues.PARKED, order.order_id)
-        if self._parked:
+        if self._unknown is not None:
             source = books.moment.source
             body = msgspec.Raw(codec.encode(order))
             moment = books.moment

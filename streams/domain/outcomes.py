@@ -15,6 +15,8 @@ class Outcome(StrEnum):
     """An abandoned cart: never a sale."""
     ECHO = "echo"
     """An order that the online store has from us."""
+    OWN = "own"
+    """A sale of the shop's own: it does not concern the online store."""
     PARKED = "parked"
     """Its status is unknown: recorded, for a person to look at."""
     WAITING = "waiting"

@@ -13,6 +13,8 @@ BACKLOG = "backlog"
 """What the store still has to do, before anything new: held messages and unfinished stock arrivals."""
 PARKED = "parked"
 """Orders with an unknown status, by order id."""
+EARLY = "early"
+"""What the point of sale told before its order or its acknowledgement came."""
 
 
 def short_of(product_id: ProductId, outlet_id: OutletId | None = None) -> str:

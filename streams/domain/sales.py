@@ -8,9 +8,8 @@ from streams.domain import exceptions, flags, fulfillments, tables
 from streams.domain.books import Books
 from streams.domain.lines import Line
 from streams.domain.moves import Moves
-from streams.domain.shop import Shop
 from topics.fulfillments import FulfillmentType
-from topics.sales import Sale, SaleAttribute, SaleCause, SaleState
+from topics.sales import Sale, SaleAttribute, SaleState
 
 
 def state_of(lines: Iterable[Line], *, paid: bool, voided: bool, parked: bool = False) -> SaleState:
@@ -65,31 +64,3 @@ def record(
             books, sale.order_id, sale.sale_id, () if before is None else before.flags, sale.flags
         )
         flags.keep_queues(books, before, sale)
-
-
-def reallocate(
-    books: Books, shop: Shop, before: Sale, lines: Sequence[Line], moves: Moves, cause: SaleCause
-) -> Sale:
-    """Record that the sale's pieces are elsewhere, or are there, now; all else about it stays."""
-    sale_lines = tuple(line.finish() for line in lines)
-    kind = type_of(before.attributes)
-    fulfilling = fulfillments.revise(
-        books, before.sale_id, before.order_id, kind, sale_lines, before.fulfillments, before.lines
-    )
-    kept = [flag for flag in before.flags if flag.kind not in flags.STOCK_FLAGS]
-    revision = before.revision + 1
-    sale = msgspec.structs.replace(
-        before,
-        event_id=f"{before.sale_id}:{revision}",
-        event_time=books.event_time,
-        received_at=books.moment.received_at,
-        processed_at=books.moment.processed_at,
-        revision=revision,
-        cause=cause,
-        state=state_of(lines, paid=before.paid, voided=False),
-        lines=sale_lines,
-        fulfillments=fulfilling.shown,
-        flags=(*kept, *flags.stock_flags(lines, books, shop, before.pinned_outlet_id)),
-    )
-    record(books, before, sale, fulfilling, moves)
-    return sale

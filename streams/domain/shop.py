@@ -17,7 +17,8 @@ class Shop:
     """
 
     __slots__ = (
-        "_integrated", "_names", "_processors", "_quantum", "connected", "first_outlets", "link", "outlets",
+        "_integrated", "_names", "_processors", "_quantum", "_reversing", "connected", "custom_statuses",
+        "first_outlets", "link", "outlets",
         "oversell", "policy", "ranks", "safety", "safety_total", "zero",
     )  # fmt: skip
 
@@ -34,12 +35,18 @@ class Shop:
         self.oversell = link.oversell == "allow"
         self.policy: Policy = POLICIES.get(link.policy, POLICIES[DEFAULT_POLICY])
         self.first_outlets = self.outlets[: whole_orders(self.policy, self.ranks)]
+        self.custom_statuses = bool(link.payment_statuses or link.fulfillment_statuses)
         self._quantum = Decimal(1).scaleb(-link.currency_precision)
         self.zero = Decimal(0).quantize(self._quantum)
         self._names = {outlet.id for outlet in link.outlets}
         self._processors = frozenset(processor.name for processor in link.processors or ())
         self._integrated = (
-            None if link.processors is None else {_plain(p.name): p.name for p in link.processors}
+            None if link.processors is None else {plain_name(p.name): p.name for p in link.processors}
+        )
+        self._reversing = frozenset(
+            {LIGHTSPEED_PAYMENTS}
+            if link.processors is None
+            else {plain_name(processor.name) for processor in link.processors if processor.reversal}
         )
 
     def money(self, amount: Decimal) -> Decimal:
@@ -67,10 +74,18 @@ class Shop:
             return None
         if self._integrated is None or name in self._processors:
             return name
-        return self._integrated.get(_plain(name))
+        return self._integrated.get(plain_name(name))
+
+    def processor_of(self, tender: str) -> str | None:
+        """Return the processor that the link names and a tender of the point of sale is called by."""
+        return None if self._integrated is None else self._integrated.get(plain_name(tender))
+
+    def reverses(self, processor: str) -> bool:
+        """Say whether a refund in the point of sale also gives the money back through it (DOMAIN S11)."""
+        return plain_name(processor) in self._reversing
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Processors are spelled `Lightspeed Payments`, `LightspeedPayments`, `LIGHTSPEED_PAYMENTS` …"""
     return "".join(c for c in name.casefold() if c.isalnum())
 

@@ -5,15 +5,24 @@ from decimal import Decimal
 
 import msgspec
 
-from topics.ids import CustomerId, OutletId, ProductId
+from topics.ids import CustomerId, LineId, OutletId, PosSaleId, ProductId, SaleId
 from topics.numbers import ZERO
+from topics.pos_fulfillments import PosFulfillmentLine, PosFulfillmentState
+
+
+class Awaited(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Pieces that the point of sale took over at `since`: a count that is not older has them in it."""
+
+    since: datetime
+    quantity: Decimal
 
 
 class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A product's stock at one outlet (DOMAIN 4).
 
-    `backordered` is the part of `allocated` that sales were promised without it being there. `version` and
-    `counted_at` are the last applied count's; `revision` counts the movements.
+    `backordered` is the part of what is promised that was not there. `awaiting` is the sum of `awaited`,
+    which are in the order of their times. `version` is the last applied count's, `counted_at` the newest
+    one's time; `revision` counts the movements.
     """
 
     on_hand: Decimal = ZERO
@@ -23,6 +32,7 @@ class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
     revision: int = 0
     version: int | None = None
     counted_at: datetime | None = None
+    awaited: tuple[Awaited, ...] = ()
 
 
 class Stock(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -94,6 +104,47 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     after: str | None
     since: datetime
     held: Held | None = None
+
+
+class Reported(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a fulfilment of the point of sale says, and how much of it is counted in our sale.
+
+    `counted` is by the key of its line (`pos_fulfillments.key`). `at` is when it says so.
+    """
+
+    version: int | None
+    at: datetime
+    outlet_id: OutletId
+    state: PosFulfillmentState
+    lines: tuple[PosFulfillmentLine, ...]
+    counted: dict[str, Decimal] = {}
+
+
+class PosEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A sale of the point of sale that concerns us: the acknowledgement of ours, or a return of it.
+
+    `sale_id` is ours; absent while only fulfilments have come. `lines` are our lines by the ids of theirs.
+    `handed_over_at`: all goods went out then; once that is counted in our sale it is absent again.
+    """
+
+    sale_id: SaleId | None = None
+    version: int | None = None
+    lines: dict[str, LineId] = {}
+    reported: dict[str, Reported] = {}
+    handed_over_at: datetime | None = None
+
+
+class Early(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An acknowledgement that came before its order."""
+
+    pos_sale_id: PosSaleId
+    held: Held
+
+
+class Stray(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Pieces allocated at an outlet that is not connected."""
+
+    allocated: Decimal
 
 
 class ExceptionEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -2,6 +2,9 @@
 
 from typing import Final
 
+import msgspec
+
+from topics.links import StoreLink
 from topics.orders import Order
 
 INCOMPLETE: Final = "INCOMPLETE"
@@ -19,6 +22,15 @@ FULFILLMENT_STATUSES: Final = frozenset(
 """What we know the meaning of. The custom statuses are not among them: what a merchant means by one, only the
 merchant knows. An absent status promises nothing: not paid, not sent."""
 GONE_OUT: Final = frozenset({"SHIPPED", "DELIVERED", "RETURNED"})
+
+
+def understood(order: Order, link: StoreLink) -> Order:
+    """Return the order with its custom statuses replaced by those that the link says they stand for."""
+    payment = link.payment_statuses.get(order.payment_status, order.payment_status)
+    fulfillment = link.fulfillment_statuses.get(order.fulfillment_status, order.fulfillment_status)
+    if payment == order.payment_status and fulfillment == order.fulfillment_status:
+        return order
+    return msgspec.structs.replace(order, payment_status=payment, fulfillment_status=fulfillment)
 
 
 def unknown_status(order: Order) -> str | None:

@@ -8,7 +8,17 @@ from typing import Final
 
 import msgspec
 
-from streams.domain.state import EmailEntry, ExceptionEntry, Queue, SkuIndex, Stock, Waiting
+from streams.domain.state import (
+    Early,
+    EmailEntry,
+    ExceptionEntry,
+    PosEntry,
+    Queue,
+    SkuIndex,
+    Stock,
+    Stray,
+    Waiting,
+)
 from topics.customers import Customer
 from topics.links import StoreLink
 from topics.sales import Sale
@@ -22,6 +32,9 @@ EMAILS: Final = "emails"
 QUEUES: Final = "queues"
 WAITING: Final = "waiting"
 EXCEPTIONS: Final = "exceptions"
+POS_SALES: Final = "pos_sales"
+EARLY: Final = "early"
+STRAYS: Final = "strays"
 
 TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     LINKS: StoreLink,
@@ -33,6 +46,9 @@ TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     QUEUES: Queue,
     WAITING: Waiting,
     EXCEPTIONS: ExceptionEntry,
+    POS_SALES: PosEntry,
+    EARLY: Early,
+    STRAYS: Stray,
 }
 """Every table of the stock worker and the type of its values."""
 
