@@ -9,7 +9,7 @@ import msgspec
 _decoder = json.JSONDecoder(strict=False)
 _SPACE = " \t\r\n"
 BOM = "\ufeff"
-WRAPPED = frozenset({"pos.inventory", "pos.products", "pos.customers"})
+WRAPPED = frozenset({"pos.inventory", "pos.sales", "pos.fulfillments", "pos.products", "pos.customers"})
 """Topics whose API answers with `{"data": […]}`: a record for each element."""
 
 

@@ -136,6 +136,10 @@ def _faults(topic: str, value: bytes | None) -> Iterator[str]:
                 yield from (f"order {p.part}: {p.detail}" for p in parts if isinstance(p, ContractError))
             case "pos.inventory":
                 decoders.decode_inventory(value)
+            case "pos.sales":
+                decoders.decode_pos_sale(value)
+            case "pos.fulfillments":
+                decoders.decode_pos_fulfillment(value)
             case "pos.products":
                 decoders.decode_product(value)
             case "pos.customers":

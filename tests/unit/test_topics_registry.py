@@ -20,6 +20,8 @@ def test_every_topic_of_the_picture_is_there() -> None:
     assert {found.name for found in INBOUND} == {
         "ecom.orders",
         "pos.inventory",
+        "pos.sales",
+        "pos.fulfillments",
         "pos.products",
         "pos.customers",
         "store.links",
@@ -27,6 +29,7 @@ def test_every_topic_of_the_picture_is_there() -> None:
     assert {found.name for found in OUTBOUND} == {
         "sales",
         "fulfillments",
+        "refunds",
         "stock.movements",
         "customers",
         "ecom.stock",
@@ -54,7 +57,7 @@ def test_outputs_and_changelogs_take_larger_records_than_inputs() -> None:
 
 
 def test_the_history_can_be_rebuilt_from_what_is_kept() -> None:
-    for name in ("sales", "fulfillments", "stock.movements", "exceptions"):
+    for name in ("sales", "fulfillments", "refunds", "stock.movements", "exceptions"):
         assert BY_NAME[name].config()["retention.ms"] == "-1"
         assert BY_NAME[name].config()["cleanup.policy"] == "delete"
     for name in ("customers", "ecom.stock", "store.links"):

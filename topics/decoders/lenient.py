@@ -195,6 +195,8 @@ def _reader(annotation: Any) -> Read:
         return _object(shapes[0])
     if len(shapes) == 1 and set(kinds) == {shapes[0], int, Decimal}:
         return _object(shapes[0], otherwise=number)
+    if len(shapes) == 1 and set(kinds) == {shapes[0], str}:
+        return _object(shapes[0], otherwise=text)
     raise TypeError(f"no lenient reading of {annotation}")
 
 

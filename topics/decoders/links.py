@@ -1,10 +1,11 @@
 """`store.links`: from the document that a store's owner writes to a `StoreLink` (DOMAIN 2)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from topics.decoders import lenient, record, wire
+from topics.decoders.statuses import ABANDONED, FULFILLMENT_STATUSES, PAYMENT_STATUSES
 from topics.errors import ContractError, shown
 from topics.ids import OutletId
 from topics.links import Outlet, Processor, StoreLink
@@ -83,6 +84,8 @@ class _Document:
             processors=self._processors(),
             offline_payment=self._choice("offline_payment", ("unpaid", "as_recorded")),
             oversell=self._choice("oversell", ("allow", "restrict")),
+            payment_statuses=self._statuses("payment_statuses", PAYMENT_STATUSES),
+            fulfillment_statuses=self._statuses("fulfillment_statuses", FULFILLMENT_STATUSES),
             levels_include_open_orders=self.get("levels_include_open_orders", lenient.flag) or False,
             policy="lightspeed" if policy is None else policy.lower(),
             repaired=tuple(dict.fromkeys(self.mended)),
@@ -173,19 +176,40 @@ class _Document:
 
     def _outlet_of(self, field: str) -> dict[str, OutletId]:
         """Return the map of an eCom id to an outlet; ids in its keys are mended like any text."""
-        found = self.tree.get(field)
-        if lenient.absent(found):
-            return {}
-        if not isinstance(found, dict):
-            raise lenient.refuse(self.at(field), "an object", found)
         outlet_of: dict[str, OutletId] = {}
-        for key, value in found.items():
-            name = record.identifier(lenient.mend(key, self.at(field), self.mended), self.at(field))
-            path = self.at_key(field, key)
+        for name, path, value in self._entries(field):
             outlet = record.identifier(lenient.identity(value, path, self.mended), path)
-            if name is not None and outlet is not None:
+            if outlet is not None:
                 outlet_of[name] = OutletId(outlet)
         return outlet_of
+
+    def _entries(self, field: str) -> Iterator[tuple[str, str, Any]]:
+        """Yield each entry of a map with its name, mended, and its path; those without a name are absent."""
+        found = self.tree.get(field)
+        if lenient.absent(found):
+            return
+        if not isinstance(found, dict):
+            raise lenient.refuse(self.at(field), "an object", found)
+        for key, value in found.items():
+            name = record.identifier(lenient.mend(key, self.at(field), self.mended), self.at(field))
+            if name is not None:
+                yield name, self.at_key(field, key), value
+
+    def _statuses(self, field: str, known: tuple[str, ...]) -> dict[str, str]:
+        """Return which known status each custom one stands for, both in upper case."""
+        stands_for: dict[str, str] = {}
+        for name, path, value in self._entries(field):
+            custom = name.upper()
+            status = (record.plain(lenient.text(value, path, self.mended)) or "").upper()
+            if not status:
+                continue
+            if status not in known:
+                raise record.unknown(status, path, known)
+            if custom in known or custom == ABANDONED:
+                raise ContractError("bad_value", "this status has a meaning of its own", field=path)
+            if stands_for.setdefault(custom, status) != status:
+                raise ContractError("bad_value", "this status is there already", field=path)
+        return stands_for
 
     def _processors(self) -> tuple[Processor, ...] | None:
         """Return the processors: names, `{name, reversal}` objects, or an object of name to either."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from topics.decoders.lenient import Flag, Id, Number, Stamp, Text
+from topics.decoders.lenient import Flag, Id, Mark, Number, Stamp, Text
 
 
 class WireComponent(msgspec.Struct, rename="camel", gc=False):
@@ -122,6 +122,9 @@ class WireOrder(msgspec.Struct, rename="camel", gc=False):
     shipping_person: WirePerson | None = None
     shipping_option: WireShipping | None = None
     items: list[WireItem | None] | None = None
+    deleted: Mark = None
+    deleted_at: Mark = None
+    deleted_at_snake: Mark = msgspec.field(default=None, name="deleted_at")
 
 
 class WireTax(msgspec.Struct, rename="camel", gc=False):

@@ -24,6 +24,7 @@ from topics.decoders.order_wire import (
     WireTaxed,
     WireTender,
 )
+from topics.decoders.statuses import ABANDONED, FULFILLMENT_STATUSES, PAYMENT_STATUSES
 from topics.errors import WEBHOOK_BODY, ContractError, shown
 from topics.fulfillments import FulfillmentType
 from topics.ids import LineId, OrderId
@@ -44,14 +45,7 @@ _NOT_SHIPPED: _Shipping = (ZERO, None, None, None)
 _EMPTY = WireShipping()
 
 # Most orders have one of these: a look-up costs less than making the text upper case again.
-_STATUSES = {
-    status: status
-    for status in (
-        "PAID", "AWAITING_PAYMENT", "CANCELLED", "REFUNDED", "PARTIALLY_REFUNDED", "INCOMPLETE",
-        "AWAITING_PROCESSING", "PROCESSING", "SHIPPED", "DELIVERED", "WILL_NOT_DELIVER", "RETURNED",
-        "READY_FOR_PICKUP", "OUT_FOR_DELIVERY",
-    )
-}  # fmt: skip
+_STATUSES = {status: status for status in (*PAYMENT_STATUSES, *FULFILLMENT_STATUSES, ABANDONED)}
 
 
 class _Envelope(Exception):  # noqa: N818 - not an error: it is what the record turned out to be
@@ -151,10 +145,13 @@ def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, sourc
         placed = updated  # most snapshots are the first of their order
     else:
         placed = _time(raw.create_timestamp, "createTimestamp", raw.create_date, "createDate")
-    if raw.items is None:
-        raise record.missing("items")
-    if raw.total is None:
-        raise record.missing("total")
+    items, total, deleted = raw.items, raw.total, False
+    if raw.deleted or raw.deleted_at or raw.deleted_at_snake:
+        deleted = any(map(record.is_set, (raw.deleted, raw.deleted_at, raw.deleted_at_snake)))
+    if items is None or total is None:
+        if not deleted:
+            raise record.missing("items" if items is None else "total")
+        items, total = items or [], total or 0  # that it is gone is all there is to say
     billing, receiving, option = raw.billing_person, raw.shipping_person, raw.shipping_option
     shipping, kind, location, method = _shipping(option) if option else _NOT_SHIPPED
     prices_include_tax, external = raw.prices_include_tax, raw.external_order_data
@@ -165,7 +162,7 @@ def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, sourc
         placed_at=updated_at if placed is None or placed == version else moments.at(placed),
         payment_status=_status(raw.payment_status) if raw.payment_status else "",
         fulfillment_status=_status(raw.fulfillment_status) if raw.fulfillment_status else "",
-        total=exact(raw.total),
+        total=exact(total),
         subtotal=exact(raw.subtotal) if raw.subtotal else ZERO,
         discount=exact(raw.discount) if raw.discount else ZERO,
         coupon_discount=exact(raw.coupon_discount) if raw.coupon_discount else ZERO,
@@ -184,11 +181,12 @@ def _build(raw: WireOrder, mended: tuple[str, ...], record_time: datetime, sourc
         email=record.identifier(raw.email, "email", record.MAX_EMAIL) if raw.email else None,
         billing_name=_name(billing) if billing else None,
         shipping_name=_name(receiving) if receiving else None,
-        items=_items(raw.items),
+        items=_items(items),
         fulfillment_type=kind,
         location_id=location,
         shipping_method_id=method,
         external_order_id=_first(raw.external_order_id, external.external_order_id if external else None),
+        deleted=deleted,
         repaired=mended,
     )
 
@@ -270,18 +268,12 @@ def _negative(quantity: Decimal, field: str) -> ContractError:
 
 
 def _apart(items: tuple[OrderItem, ...]) -> tuple[OrderItem, ...]:
-    """Give lines that share an id one each, by their order (`7`, `7~2`): a line's key must be its own."""
-    taken = {item.line_id for item in items}
-    seen: set[LineId] = set()
-    apart: list[OrderItem] = []
-    for item in items:
-        line_id, again = item.line_id, 1
-        while line_id in seen or (again > 1 and line_id in taken):
-            again += 1
-            line_id = LineId(f"{item.line_id}~{again}")
-        seen.add(line_id)
-        apart.append(item if line_id == item.line_id else msgspec.structs.replace(item, line_id=line_id))
-    return tuple(apart)
+    """Give lines that share an id one each."""
+    line_ids = record.apart([item.line_id for item in items])
+    return tuple(
+        item if line_id == item.line_id else msgspec.structs.replace(item, line_id=LineId(line_id))
+        for item, line_id in zip(items, line_ids, strict=True)
+    )
 
 
 def _amount(value: int | Decimal | None) -> Decimal | None:

@@ -2,10 +2,8 @@
 
 import msgspec
 
-from topics import moments
 from topics.decoders import record
 from topics.decoders.lenient import Id, Mark, Text, Whole
-from topics.errors import ContractError
 from topics.ids import CustomerId
 from topics.profiles import Profile
 
@@ -33,17 +31,12 @@ def decode_profile(value: bytes | None) -> Profile:
 
 def _build(raw: WireProfile, mended: tuple[str, ...]) -> Profile:
     first, last = record.plain(raw.first_name), record.plain(raw.last_name)
-    try:
-        created = moments.from_text(raw.created_at)
-    except ContractError as error:
-        error.field = "created_at"
-        raise
     return Profile(
         customer_id=CustomerId(record.required(raw.id, "id")),
         email=record.identifier(raw.email, "email", record.MAX_EMAIL),
         first_name=record.plain(raw.name) if first is None and last is None else first,
         last_name=last,
-        created_at=None if created is None else moments.at(created),
+        created_at=record.moment(raw.created_at, "created_at"),
         deleted=record.is_set(raw.deleted_at),
         version=record.counted(raw.version),
         repaired=mended,

@@ -1,10 +1,13 @@
 """Reads one record: the quick way first, the lenient way where that fails."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from topics import moments
 from topics.decoders import lenient, wire
 from topics.errors import WEBHOOK_BODY, ContractError, shown
 
@@ -13,8 +16,11 @@ MAX_ID = 255
 MAX_EMAIL = 320
 """64 before the @ and 255 after it; the customer's key."""
 
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
+
 Wire = TypeVar("Wire", bound=msgspec.Struct)
 Message = TypeVar("Message")
+Meaning = TypeVar("Meaning")
 Build = Callable[[Wire, tuple[str, ...]], Message]
 
 
@@ -109,6 +115,47 @@ def counted(version: int | None) -> int | None:
     if version is not None and abs(version) > lenient.MAX_WHOLE:
         raise ContractError("bad_number", "beyond 64 bits", field="version", value=shown(version))
     return version
+
+
+def moment(text: str | None, field: str) -> datetime | None:
+    """Return the point in time that a field holds, None when it is absent; `bad_date` names the field."""
+    try:
+        ms = moments.from_text(text)
+    except ContractError as error:
+        error.field = field
+        raise
+    return None if ms is None else moments.at(ms)
+
+
+def meaning(word: str, field: str, meanings: Mapping[str, Meaning]) -> Meaning:
+    """Return what a word of the sender's stands for, in any case; `bad_value` names those that are known."""
+    found = meanings.get(word)
+    if found is None and (found := meanings.get(word.strip().upper())) is None:
+        raise unknown(word, field, meanings)
+    return found
+
+
+def unknown(word: str, field: str, known: Iterable[str]) -> ContractError:
+    """Return the refusal of a word; it is quoted if it can be one: other text may be about a person."""
+    word = word.strip()
+    value = f'"{word}"' if _CODE.fullmatch(word) else shown(word)
+    return ContractError("bad_value", f"not one of {', '.join(known)}", field=field, value=value)
+
+
+def apart(ids: list[str]) -> list[str]:
+    """Give those that share an id one each, by their order (`7`, `7~2`): a key must be one's own."""
+    if len(ids) == len(given := set(ids)):
+        return ids
+    seen: set[str] = set()
+    found: list[str] = []
+    for own in ids:
+        name, again = own, 1
+        while name in seen or (again > 1 and name in given):
+            again += 1
+            name = f"{own}~{again}"
+        seen.add(name)
+        found.append(name)
+    return found
 
 
 def is_set(mark: str | bool | int | None) -> bool:

@@ -12,8 +12,11 @@ from topics.decoders import lenient
 from topics.decoders.inventory import WireLevel
 from topics.decoders.links import MAX_PRECISION
 from topics.decoders.order_wire import WireEnvelope, WireOrder, WireTax, WireTaxed, WireTaxedItem
+from topics.decoders.pos_fulfillments import WireFulfillment
+from topics.decoders.pos_sale_wire import WireSale
 from topics.decoders.products import WireProduct
 from topics.decoders.profiles import WireProfile
+from topics.decoders.statuses import FULFILLMENT_STATUSES, PAYMENT_STATUSES
 from topics.registry import TOPICS, Topic
 
 FOLDER = Path(__file__).parent
@@ -21,6 +24,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = dict[str, Any]
 
+_DELETED = ("deleted", "deletedAt", "deleted_at")
 _EMPTY_LIST: Schema = {"type": "array", "maxItems": 0}
 _NUMBER: Schema = {
     "type": ["number", "string", "null"],
@@ -52,7 +56,8 @@ def _tolerant(annotation: Any, found: dict[str, Schema]) -> Schema:
         return {"type": ["array", "null"], "items": _tolerant(get_args(kinds[0])[0], found)}
     _shape(shapes[0], found)
     choices = [{"$ref": f"#/$defs/{shapes[0].__name__}"}, {"type": "null"}, _EMPTY_LIST]
-    return {"anyOf": [*choices, _NUMBER] if len(kinds) > 1 else choices}
+    others = [kind for kind in kinds if kind is not shapes[0]]
+    return {"anyOf": [*choices, _LEAVES[frozenset(others)]] if others else choices}
 
 
 def _shape(shape: type[msgspec.Struct], found: dict[str, Schema]) -> None:
@@ -86,8 +91,8 @@ def _orders() -> Schema:
         WireOrder,
         "Order",
         "An order snapshot as E-Series sends it: the fields that are used, others are ignored. Without"
-        " pricesIncludeTax it is read from items[].taxes[].includeInPrice.",
-        [["id", "vendorOrderNumber", "orderNumber"], ["items"], ["total"]],
+        " pricesIncludeTax it is read from items[].taxes[].includeInPrice. One that is deleted may be thin.",
+        [["id", "vendorOrderNumber", "orderNumber"], ["items", *_DELETED], ["total", *_DELETED]],
     )
     taxes: dict[str, Schema] = {}
     _shape(WireTaxed, taxes)
@@ -113,6 +118,14 @@ def _orders() -> Schema:
         "title": "ecom.orders",
         "anyOf": [{"$ref": "#/$defs/Order"}, {"$ref": "#/$defs/Envelope"}],
         "$defs": {"Order": order, "Envelope": envelope, **definitions},
+    }
+
+
+def _stands_for(known: tuple[str, ...]) -> Schema:
+    means: Schema = {"type": ["string", "null"], "description": f"in any case: {', '.join(known)}"}
+    return {
+        "description": "which known status a custom one of the online store stands for",
+        "anyOf": [{"type": "object", "additionalProperties": means}, {"type": "null"}, _EMPTY_LIST],
     }
 
 
@@ -171,6 +184,8 @@ def _links() -> Schema:
             },
             "offline_payment": {"enum": ["unpaid", "as_recorded", None]},
             "oversell": {"enum": ["allow", "restrict", None]},
+            "payment_statuses": _stands_for(PAYMENT_STATUSES),
+            "fulfillment_statuses": _stands_for(FULFILLMENT_STATUSES),
             "levels_include_open_orders": flag,
             "policy": text,
         },
@@ -202,6 +217,22 @@ def schema_of(topic: Topic) -> Schema:
             about = (
                 "An absolute stock count, in any of three generations: count, inventory_level,"
                 ' current_inventory_level. Bare, or in {"data": …}.'
+            )
+        case "pos.sales":
+            shape, required = WireSale, [["id"], ["state", "status", "deleted_at"]]
+            about = (
+                "A sale of the point of sale, whole, as webhooks, API 2.0 or the dated API (2026-07) have it."
+                " A negative quantity came back, a negative payment went back to the customer."
+                ' Bare, or in {"data": …}.'
+            )
+        case "pos.fulfillments":
+            shape, required = (
+                WireFulfillment,
+                [[name] for name in ("id", "sale_id", "outlet_id", "type", "state", "line_items")],
+            )
+            about = (
+                "A fulfilment of the point of sale, whole, with quantities that may be text."
+                ' Bare, or in {"data": …}.'
             )
         case "pos.products":
             shape, required = WireProduct, [["id"]]
