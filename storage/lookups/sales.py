@@ -49,9 +49,14 @@ async def list_sales(
     `customer` is an e-mail in any spelling or a profile's id. The sales of profiles with that e-mail, and of
     those that such a profile took over, are the same customer's (DOMAIN 6).
     """
-    rows = await connection.fetch(
-        query("lookups.list_sales"), store_id, state, since, customer, customer and normal(customer), limit
-    )
+    profiles: list[str] | None = None
+    if customer is not None:
+        found_ids = await connection.fetch(
+            query("lookups.customer_ids"), store_id, customer, normal(customer)
+        )
+        # The id too, for the walk-in customer is no profile.
+        profiles = [customer, *(row[0] for row in found_ids)]
+    rows = await connection.fetch(query("lookups.list_sales"), store_id, state, since, profiles, limit)
     names = SaleListed.__struct_fields__
     found = []
     for row in rows:

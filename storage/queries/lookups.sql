@@ -3,17 +3,20 @@
 -- name: find_sale
 SELECT document::text, recorded_at FROM sales WHERE store_id = $1 AND order_id = $2;
 
--- name: list_sales
--- $4: a customer's id as given, $5: the same as an e-mail.
+-- name: customer_ids
+-- A customer's profiles: $2 is an id as given, $3 the same as an e-mail.
 WITH RECURSIVE profiles AS (
     SELECT store_id, customer_id
     FROM customers
-    WHERE (email = $5 OR customer_id = $4) AND ($1::text IS NULL OR store_id = $1)
+    WHERE (email = $3 OR customer_id = $2) AND ($1::text IS NULL OR store_id = $1)
     UNION
     SELECT c.store_id, c.customer_id
     FROM customers AS c
     JOIN profiles AS p ON c.store_id = p.store_id AND c.replaced_by = p.customer_id
 )
+SELECT customer_id FROM profiles;
+
+-- name: list_sales
 SELECT s.sale_id::text, s.store_id, s.order_id, s.pos_sale_id, s.revision, s.cause, s.state, s.attributes,
        s.paid, s.currency, s.total, s.amount_paid, s.refunded, s.customer_id, s.customer_email,
        s.customer_name, s.placed_at, coalesce(f.outlets, '{}')
@@ -26,14 +29,9 @@ LEFT JOIN LATERAL (
 WHERE ($1::text IS NULL OR s.store_id = $1)
   AND ($2::text IS NULL OR s.state = $2)
   AND ($3::timestamptz IS NULL OR s.placed_at >= $3)
-  AND (
-      $4::text IS NULL
-      OR s.customer_id = $4
-      OR s.customer_email = $5
-      OR (s.store_id, s.customer_id) IN (SELECT store_id, customer_id FROM profiles)
-  )
+  AND ($4::text[] IS NULL OR s.customer_id = ANY($4))
 ORDER BY s.placed_at DESC, s.store_id, s.order_id
-LIMIT $6;
+LIMIT $5;
 
 -- name: list_fulfillments
 SELECT f.fulfillment_id::text, f.sale_id::text, f.store_id, f.order_id, f.outlet_id, f.type, f.state,

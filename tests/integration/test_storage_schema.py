@@ -1,8 +1,11 @@
 """The schema in a real Postgres: made once, however many try; refused when it is not ours; explained."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -77,6 +80,16 @@ async def test_every_table_view_and_column_is_explained(connection: Any) -> None
     )
 
     assert [tuple(row) for row in bare] == []
+
+
+async def test_the_queries_that_consumers_are_shown_run(connection: Any) -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "consuming.md").read_text(encoding="utf-8")
+    queries = re.findall(r"^```sql\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert queries
+    await schema.migrate(connection)
+
+    for query in queries:
+        assert await connection.fetch(query) == []
 
 
 async def test_a_worker_refuses_a_database_without_the_schema_and_says_what_to_run(
@@ -174,6 +187,34 @@ async def test_a_history_of_version_1_becomes_what_a_replay_by_this_version_woul
     await _write(database, log)
     assert await connection.fetchval("SELECT count(*) FROM refunds") == 1
     assert await connection.fetchval("SELECT count(*) FROM sale_returns") == 0
+
+
+async def test_what_a_later_version_adds_may_be_written_and_read_by_the_roles_that_were_there(
+    connection: Any, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as at_that_time:
+        first = schema.migrations()[:1]
+        at_that_time.setattr(schema, "migrations", lambda: first)
+        await schema.migrate(connection)
+    await connection.execute(files("storage").joinpath("roles.sql").read_text())
+    try:
+        await schema.migrate(connection)
+        log = Log()
+        log.add("sales", sale(returns=(came_back(),)))
+        log.add("refunds", refund())
+
+        await _write(f"{database}&role=tillstream_writer", log)
+
+        await connection.execute("SET ROLE tillstream_reader")
+        for readable in ("refunds", "sale_returns", "payment_entries", "payment_report"):
+            assert await connection.fetchval(f"SELECT count(*) FROM {schema.SCHEMA}.{readable}") > 0
+        for written in ("refunds", "sale_returns"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"DELETE FROM {schema.SCHEMA}.{written}")
+    finally:
+        await connection.execute("RESET ROLE")
+        await connection.execute("DROP OWNED BY tillstream_writer, tillstream_reader")
+        await connection.execute("DROP ROLE tillstream_writer, tillstream_reader")
 
 
 async def _write(database: str, log: Log) -> None:
