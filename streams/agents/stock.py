@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from streams.agents import inventory, links, orders, products, profiles
+from streams.agents import inventory, links, orders, pos_fulfillments, pos_sales, products, profiles
 from streams.agents.backlogs import Backlogs
 from streams.domain.tables import TABLES
 from streams.runtime.tables import TableSpec
@@ -28,6 +28,6 @@ def stock_worker(settings: Settings, partitions: int) -> Worker:
         on_start=backlogs.find,
         continue_=backlogs.go_on,
     )
-    for source in (links, products, inventory, profiles, orders):
+    for source in (links, products, inventory, profiles, orders, pos_sales, pos_fulfillments):
         source.subscribe(worker, backlogs)
     return worker
