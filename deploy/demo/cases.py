@@ -1,13 +1,13 @@
 """The published allocation cases, and other orders that a newcomer should see, with their right outcome."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from deploy.demo.orders import Published
 from deploy.demo.store import CASES_STORE
-from deploy.verify.ledger import SeenSale
+from deploy.verify.seen import SeenSale
 from topics.ids import OrderId
 
 Lines = tuple[tuple[str, int], ...]
@@ -89,12 +89,15 @@ WEBHOOK_BODY = orjson.dumps(
 PRICE = 20
 
 
-def _payload(place: int, case: Case) -> dict[str, Any]:
+def payload(
+    order_id: str, place: int, lines: Lines, extra: Mapping[str, Any], price: float = PRICE
+) -> dict[str, Any]:
+    """Return an order of so many of each SKU, paid by card, to be sent by post, but for what is `extra`."""
     epoch = 1_772_442_000 + place * 60
-    subtotal = sum(quantity for _, quantity in case.lines) * PRICE
+    subtotal = round(sum(quantity for _, quantity in lines) * price, 2)
     return {
-        "id": case.order_id,
-        "vendorOrderNumber": case.order_id,
+        "id": order_id,
+        "vendorOrderNumber": order_id,
         "email": "casey@example.com",
         "paymentStatus": "PAID",
         "fulfillmentStatus": "AWAITING_PROCESSING",
@@ -116,25 +119,26 @@ def _payload(place: int, case: Case) -> dict[str, Any]:
                 "productId": 690_100_000 + line,
                 "sku": sku,
                 "name": sku.capitalize(),
-                "price": PRICE,
+                "price": price,
                 "quantity": quantity,
                 "digital": False,
                 "isShippingRequired": True,
             }
-            for line, (sku, quantity) in enumerate(case.lines, start=1)
+            for line, (sku, quantity) in enumerate(lines, start=1)
         ],
         "shippingOption": {"shippingMethodName": "Post", "shippingRate": 0, "fulfillmentType": "SHIPPING"},
-    } | case.extra
+    } | dict(extra)
 
 
 def orders(store_id: str, chosen: Sequence[Case]) -> Iterator[Published]:
     """Yield the cases' orders for a store, in the order in which they must be decided."""
     for place, case in enumerate(chosen, start=1):
-        yield Published(store_id, case.order_id, orjson.dumps(_payload(place, case)))
+        document = payload(case.order_id, place, case.lines, case.extra)
+        yield Published(store_id, case.order_id, orjson.dumps(document))
 
 
-def check(sales: Iterable[SeenSale]) -> tuple[int, tuple[str, ...]]:
-    """Compare the sales of CASES_STORE with the cases: how many are right, and which are not."""
+def check(sales: Iterable[SeenSale]) -> set[str]:
+    """Compare the sales of CASES_STORE with the cases; return the order ids of those that are right."""
     allocated = {
         sale.order_id: {
             (line.sku, allocation.outlet_id, int(allocation.quantity))
@@ -144,7 +148,4 @@ def check(sales: Iterable[SeenSale]) -> tuple[int, tuple[str, ...]]:
         for sale in sales
         if sale.store_id == CASES_STORE
     }
-    wrong = tuple(
-        case.order_id for case in CASES if allocated.get(OrderId(case.order_id)) != set(case.outcome)
-    )
-    return len(CASES) - len(wrong), wrong
+    return {case.order_id for case in CASES if allocated.get(OrderId(case.order_id)) == set(case.outcome)}

@@ -80,6 +80,11 @@ def _item(line_id: int, ware: int, quantity: int, price: float) -> dict[str, Any
     }
 
 
+def _price(ware: int) -> float:
+    """Return a price; some end in cents that cash is rounded by."""
+    return 10 + ware * 2.5 - (0.02 if ware % 2 else 0)
+
+
 def _shipping(pickup: bool, chance: Random) -> dict[str, Any]:
     if not pickup:
         return {
@@ -111,7 +116,7 @@ def order(number: int, chance: Random) -> tuple[str, bytes]:
     name = NAMES[person % len(NAMES)]
     wares = chance.sample(range(len(WARES)), chance.choices((1, 2, 3), (55, 30, 15))[0])
     items = [
-        _item(number * 10 + place, ware, chance.choices((1, 2, 4), (80, 15, 5))[0], 10 + ware * 2.5)
+        _item(number * 10 + place, ware, chance.choices((1, 2, 4), (80, 15, 5))[0], _price(ware))
         for place, ware in enumerate(wares, start=1)
     ]
     method, module, status = chance.choices(METHODS, WEIGHTS)[0]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -12,6 +12,14 @@ from topics.partitions import partition_of
 
 WINDOW = 2_000
 """So many records are in flight at most."""
+
+
+class Outgoing(NamedTuple):
+    """A JSON document for a topic, under the key of its store."""
+
+    topic: str
+    store_id: str
+    payload: Any
 
 
 class Publisher:
@@ -52,6 +60,11 @@ class Publisher:
             )
             for payload in payloads
         ]
+        await asyncio.gather(*sent)
+
+    async def send_all(self, outgoing: Iterable[Outgoing]) -> None:
+        """Publish JSON documents of any topics and stores, in order, and wait until all are in the log."""
+        sent = [await self._send(one.topic, one.store_id, orjson.dumps(one.payload)) for one in outgoing]
         await asyncio.gather(*sent)
 
     async def orders(self, orders: Iterable[tuple[str, str, bytes]], rate: float | None = None) -> None:

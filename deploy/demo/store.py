@@ -5,10 +5,17 @@ from typing import Any
 
 CASES_STORE = "demo-shirts"
 """The store of the named allocation cases: two connected outlets, one that does not sell online."""
+LIVES_STORE = "demo-lives"
+"""The store of the named lives, of the same outlets."""
+TAKING_STORE = "demo-taking"
+"""Like it, but its point of sale takes stock off when it receives a sale, not when it hands it over."""
 
 OUTLETS = (("auckland", "Auckland", True), ("wellington", "Wellington", True), ("nelson", "Nelson", False))
 CASE_LEVELS = {"SHIRT": (10, 0, 15), "HAT": (3, 10, 10), "SHOES": (5, 10, 10)}
 """SKU to the level at each of OUTLETS (DOMAIN 3)."""
+LIFE_LEVELS = {"SOAP": (20, 5, 5), "MUG": (5, 0, 0), "BOWL": (0, 5, 0)}
+_LEVELS = {CASES_STORE: CASE_LEVELS, LIVES_STORE: LIFE_LEVELS, TAKING_STORE: LIFE_LEVELS}
+_TAKING = frozenset({TAKING_STORE, "demo-002"})
 
 WARES = (
     "Merino scarf", "Linen shirt", "Canvas bag", "Rain jacket", "Wool hat", "Leather belt", "Denim jacket",
@@ -28,9 +35,14 @@ def sku(ware: int) -> str:
     return f"SKU-{ware + 1:03d}"
 
 
+def takes_at_once(store_id: str) -> bool:
+    """Whether the store's point of sale takes goods off its level when it receives a sale (DOMAIN 4)."""
+    return store_id in _TAKING
+
+
 def link(store_id: str) -> Payload:
     """Return the store's link: currency, outlets, processors."""
-    connected = {name for name, _, selling in OUTLETS if selling or store_id != CASES_STORE}
+    connected = {name for name, _, selling in OUTLETS if selling or store_id not in _LEVELS}
     return {
         "currency": "NZD",
         "currency_precision": 2,
@@ -55,7 +67,7 @@ def link(store_id: str) -> Payload:
         ],
         "offline_payment": "unpaid",
         "oversell": "allow",
-        "levels_include_open_orders": False,
+        "levels_include_open_orders": takes_at_once(store_id),
     }
 
 
@@ -71,9 +83,9 @@ def _count(product_id: str, product_sku: str, name: str, outlet: str, level: int
 
 
 def levels(store_id: str, per_outlet: int) -> Iterator[Payload]:
-    """Yield the store's inventory records: every ware at every outlet, or the cases' own table."""
-    if store_id == CASES_STORE:
-        for name, counts in CASE_LEVELS.items():
+    """Yield the store's inventory records: every ware at every outlet, or the named orders' own table."""
+    if store_id in _LEVELS:
+        for name, counts in _LEVELS[store_id].items():
             for (outlet, _, _), level in zip(OUTLETS, counts, strict=True):
                 yield _count(f"product-{name.lower()}", name, name.capitalize(), outlet, level)
         return

@@ -3,14 +3,15 @@
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from deploy.demo.run import Result, Snapshot
-from deploy.verify.ledger import SeenSale
+from deploy.demo.result import Result, Snapshot
+from deploy.verify.seen import SeenSale
 
 
 class View:
@@ -66,7 +67,8 @@ def _numbers(now: Snapshot, rate: float) -> Panel:
     table.add_row("decided", f"[bold]{now.decided:,}[/]", "publish → row", latency)
     table.add_row("in Postgres", f"[bold]{now.written:,}[/]", "exceptions open", f"{now.exceptions:,}")
     table.add_row("lag", f"{max(0, now.wanted - now.written):,}", "dead letters", str(now.dead_letters))
-    table.add_row("", "", "restarted", restarts)
+    lives = f"{now.lives - now.under_way:,} of {now.lives:,}"
+    table.add_row("dealt with in the shop", lives, "restarted", restarts)
     bar = ProgressBar(total=max(1, now.wanted), completed=now.written)
     return Panel(Group(table, bar), title=f"{now.phase} · {now.elapsed_s:.0f} s", title_align="left")
 
@@ -95,13 +97,17 @@ def summary(result: Result) -> Table:
         ("orders published", f"{result.orders:,}"),
         ("sales in Postgres", f"{result.sales:,}"),
         ("fulfilments", f"{result.fulfillments:,}"),
+        ("returns", f"{result.returns:,}"),
+        ("refunds", f"{result.refunds:,}"),
         ("missing", str(result.missing)),
         ("duplicates", str(result.duplicates)),
         ("oversold", str(result.oversold)),
-        ("levels unlike their movements", str(result.unequal)),
+        ("told differently in two places", str(result.unequal)),
+        ("gaps between revisions", str(result.gaps)),
         ("dead letters (one was sent on purpose)", str(result.dead_letters)),
         ("exceptions open", f"{result.exceptions:,}"),
-        ("named cases right", f"{result.cases_right} of {result.cases_right + len(result.cases_wrong)}"),
+        ("named cases right", f"{result.cases_right} of {len(result.cases)}"),
+        ("dealt with in the shop, of them wrong", f"{result.lives_played:,}, {result.lives_wrong}"),
         ("decided per second", f"{result.decided_per_s:,.0f}"),
         ("publish → row, p50 / p99", f"{result.latency_ms.p50:.0f} / {result.latency_ms.p99:.0f} ms"),
     ]
@@ -110,3 +116,14 @@ def summary(result: Result) -> Table:
     for part, count in sorted(result.restarts.items()):
         table.add_row(f"{part} started again", str(count))
     return table
+
+
+def stories(result: Result) -> Group:
+    """Lay out the named cases and lives: right or wrong, and what became of each life."""
+    parts: list[RenderableType] = []
+    for check in (*result.cases, *result.lives):
+        mark = "[green]✔[/]" if check.ok else "[red]✘[/]"
+        parts.append(f"{mark} {check.name}  {check.title}")
+        if check.revisions:
+            parts.append(Padding("[dim] → [/]".join(check.revisions), (0, 0, 0, 4)))
+    return Group(*parts)

@@ -25,6 +25,16 @@ FROM (SELECT recorded_at, received_at, processed_at FROM tillstream.sales
       WHERE revision = 1 AND store_id = ANY($1::text[]) ORDER BY received_at DESC LIMIT $2) AS first
 """
 
+_PROGRESS = "SELECT topic, partition, next_offset FROM tillstream.progress"
+
+AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+)
+"""What a Postgres that is away, or that has just been killed, answers with."""
+
 
 class Standing(msgspec.Struct, frozen=True):
     """What Postgres holds; `recent_ms` are p50 and p99 from record to row of the last thousand sales."""
@@ -57,15 +67,19 @@ class HistoryView:
         try:
             row = await (await self.connection()).fetchrow(_STANDING)
             self.standing = Standing(**row)
-        except (
-            OSError,
-            asyncpg.PostgresConnectionError,
-            asyncpg.InterfaceError,
-            asyncpg.CannotConnectNowError,
-        ):
+        except AWAY:
             # Being killed is part of the show: the next look tells.
             await self.close()
         return self.standing
+
+    async def progress(self) -> dict[tuple[str, int], int]:
+        """Return how far each (topic, partition) is written; while Postgres is away it raises one of AWAY."""
+        try:
+            rows = await (await self.connection()).fetch(_PROGRESS)
+        except AWAY:
+            await self.close()
+            raise
+        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
     async def timing(self, stores: list[str], last: int | None = None) -> Timing | None:
         """Return the timing of these stores' sales, all or the last so many; None when there are none."""

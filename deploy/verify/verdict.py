@@ -1,92 +1,79 @@
 """The comparison of what was published with what came out."""
 
-from collections.abc import Collection, Mapping
-from decimal import Decimal
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
-from deploy.verify.ledger import Ledger, LevelKey
-from topics.ids import OrderId, StoreId
+from deploy.verify import balance, rows, told
+from deploy.verify.findings import Findings
+from deploy.verify.ledger import Ledger
+from deploy.verify.rows import OrderKey
+from deploy.verify.told import Told
 
-OrderKey = tuple[StoreId, OrderId]
-
-_ORDERS = "SELECT store_id, order_id, count(*) AS rows FROM tillstream.sales GROUP BY store_id, order_id"
-_COUNTS = """
-SELECT (SELECT count(*) FROM tillstream.sales) AS sales,
-       (SELECT count(*) FROM tillstream.fulfillments) AS fulfillments,
-       (SELECT count(*) FROM tillstream.stock_movements) AS movements,
-       (SELECT count(*) FROM tillstream.dead_letters) AS dead_letters,
-       (SELECT count(*)
-          FROM tillstream.stock_levels AS level
-          JOIN (SELECT store_id, product_id, outlet_id, sum(allocated) AS allocated, sum(on_hand) AS on_hand
-                  FROM tillstream.stock_movements GROUP BY store_id, product_id, outlet_id) AS ledger
-         USING (store_id, product_id, outlet_id)
-         WHERE level.allocated <> ledger.allocated OR level.on_hand <> ledger.on_hand) AS unequal_levels
-"""
+NOTHING_TOLD = Told()
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the checks found; the last four are 0 when the promise was kept.
+    """What the checks found; `missing` and what follows it are 0 when the promise was kept.
 
-    `missing`: published orders that have no sale in the topic, or none in Postgres. `duplicates`: events or
-    sales that are there twice, revisions with a gap, and rows that Postgres has more than the topics.
-    `oversold`: pieces promised beyond a level without the backordered flag. `unequal`: levels that are not
-    the sum of their movements, in the topics, in Postgres, or against the sales' open allocations.
+    `missing`: published orders without a sale, returns that were told and are in no sale, and events without
+    their row. `duplicates`: events, sales or returns that are there twice, and rows that no event made.
+    `oversold`: pieces promised beyond a level without the backordered flag. `unequal`: things that two places
+    tell differently: a level and its movements, a sale and its fulfilments, refunds and movements, an event
+    and its row, a level and the last count. `gaps`: revisions that do not follow the one before.
+    `lives_wrong`: sales that are not what the point of sale told of them. `findings`: the first, in words.
     """
 
     orders: int
     sales: int
     fulfillments: int
+    returns: int
+    refunds: int
     dead_letters: int
     missing: int
     duplicates: int
     oversold: int
     unequal: int
+    gaps: int
+    lives_wrong: int
+    findings: tuple[str, ...]
 
     @property
     def kept(self) -> bool:
-        return not (self.missing or self.duplicates or self.oversold or self.unequal)
+        return not (
+            self.missing or self.duplicates or self.oversold or self.unequal or self.gaps or self.lives_wrong
+        )
 
 
-async def judge(published: Collection[OrderKey], ledger: Ledger, connection: Any) -> Verdict:
+async def judge(
+    published: Collection[OrderKey], ledger: Ledger, connection: Any, pos: Told = NOTHING_TOLD
+) -> Verdict:
     """Compare; the ledger must have been read to the end, and Postgres have caught up.
 
-    `connection` is an asyncpg connection that may read the schema `tillstream`.
+    `pos` is what the point of sale told. `connection` is an asyncpg connection that may read the schema
+    `tillstream`.
     """
-    rows = {(row["store_id"], row["order_id"]): row["rows"] for row in await connection.fetch(_ORDERS)}
-    counts = await connection.fetchrow(_COUNTS)
+    findings = Findings()
     wanted = set(published)
+    for store_id, order_id in wanted - ledger.orders.keys():
+        findings.add("missing", f"{store_id}/{order_id} has no sale")
+    balance.check(ledger, findings)
+    told.check(pos, ledger, findings)
+    counts = await rows.check(wanted, ledger, connection, findings)
+    found = findings.counts
     return Verdict(
         orders=len(wanted),
-        sales=counts["sales"],
-        fulfillments=counts["fulfillments"],
-        dead_letters=counts["dead_letters"],
-        missing=len(wanted - ledger.orders.keys()) + len(wanted - rows.keys()),
-        duplicates=(
-            ledger.doubled
-            + ledger.gaps
-            + sum(count - 1 for count in ledger.orders.values())
-            + sum(count - 1 for count in rows.values())
-            + max(0, counts["movements"] - ledger.movements)
-        ),
-        oversold=oversold(ledger),
-        unequal=counts["unequal_levels"] + unequal(ledger),
+        sales=counts.sales,
+        fulfillments=counts.fulfillments,
+        returns=counts.returns,
+        refunds=counts.refunds,
+        dead_letters=counts.dead_letters,
+        missing=found["missing"],
+        duplicates=found["duplicates"],
+        oversold=found["oversold"],
+        unequal=found["unequal"],
+        gaps=found["gaps"],
+        lives_wrong=found["lives"],
+        findings=tuple(findings.texts),
     )
-
-
-def oversold(ledger: Ledger) -> int:
-    """Count the pieces promised beyond what was on hand, without being flagged as backordered."""
-    excess = Decimal(0)
-    for key, (quantity, backordered) in ledger.allocated().items():
-        on_hand = ledger.levels[key].on_hand if key in ledger.levels else Decimal(0)
-        excess += max(Decimal(0), quantity - backordered - max(Decimal(0), on_hand))
-    return int(excess)
-
-
-def unequal(ledger: Ledger) -> int:
-    """Count the levels whose movements do not sum to what the sales hold there."""
-    held: Mapping[LevelKey, tuple[Decimal, Decimal]] = ledger.allocated()
-    keys = held.keys() | ledger.levels.keys()
-    zero = (Decimal(0), Decimal(0))
-    return sum(ledger.levels[key].allocated != held.get(key, zero)[0] for key in keys)

@@ -14,7 +14,7 @@ import typer
 from streams.cli import panels
 
 if TYPE_CHECKING:
-    from deploy.demo.run import Options, Result
+    from deploy.demo.result import Options, Result
     from deploy.local.stack import Stack
 
 _EPILOG = """
@@ -26,8 +26,10 @@ _EPILOG = """
 
     tillstream demo --orders 5000 --exit --json       one JSON object at the end
 
+    tillstream demo --orders 2000 --lives 100         every order is dealt with in the shop, too
+
 Kill any of its processes while it runs (it prints their pids): the numbers at the end are the same.
-Exit codes: 0 every promise kept, 1 an order missing, twice or oversold, 2 nothing moved any more.
+Exit codes: 0 every promise kept, 1 something missing, twice, oversold or wrong, 2 nothing moved any more.
 """
 
 
@@ -42,6 +44,12 @@ def _demo(
     rate: Annotated[float, typer.Option(min=0, help="Orders per second; 0 is as fast as it goes.")] = 500.0,
     seed: Annotated[int, typer.Option(help="Another seed, other orders.")] = 1,
     partitions: Annotated[int, typer.Option(min=1, max=64, help="Partitions of every topic.")] = 4,
+    lives: Annotated[
+        float,
+        typer.Option(
+            min=0, max=100, help="How many percent of them are then picked, shipped, returned … in the shop."
+        ),
+    ] = 5.0,
     exit_at_end: Annotated[
         bool, typer.Option("--exit", help="End once all orders are in Postgres, instead of staying up.")
     ] = False,
@@ -52,11 +60,13 @@ def _demo(
     ] = None,
 ) -> None:
     """Run the main job on an embedded Kafka and Postgres, with orders coming in, and check what came out."""
-    from deploy.demo.run import Options
+    from deploy.demo.result import Options
     from streams import log
 
     log.silence_clients()
-    options = Options(orders=orders, stores=stores, rate=rate or None, seed=seed, partitions=partitions)
+    options = Options(
+        orders=orders, stores=stores, rate=rate or None, seed=seed, partitions=partitions, lives=lives
+    )
     raise typer.Exit(_play(options, data_dir, exit_at_end=exit_at_end, as_json=as_json))
 
 
@@ -111,11 +121,14 @@ async def _run(stack: Stack, options: Options, console: object, *, exit_at_end: 
 
 
 def _report(result: Result, console: object, *, as_json: bool) -> None:
-    from deploy.demo.view import summary
+    from deploy.demo.view import stories, summary
 
     if as_json:
         import msgspec
 
         print(msgspec.json.encode(result).decode(), flush=True)
     else:
+        console.print(stories(result))  # type: ignore[attr-defined]
         console.print(summary(result))  # type: ignore[attr-defined]
+    for finding in result.findings:
+        print(f"tillstream: {finding}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A load of orders for tests that break things, and the sum at the end."""
+"""A load of orders, and of what shops do with them, for tests that break things; and the sum at the end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -12,8 +12,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from deploy.demo import orders, store
 from deploy.demo.orders import Published
 from deploy.demo.publisher import Publisher
+from deploy.demo.till.life import life_of
+from deploy.demo.till.till import Till
 from deploy.verify.ledger import Ledger, LevelKey
-from deploy.verify.verdict import OrderKey, judge
+from deploy.verify.rows import OrderKey
+from deploy.verify.told import counted
+from deploy.verify.verdict import judge
 from streams.domain.state import Stock
 from streams.domain.tables import SEPARATOR, STOCK
 from tests.system.installation import PARTITIONS, Installation
@@ -25,6 +29,8 @@ STORES = store.store_ids(6)
 PER_OUTLET = 12
 """Pieces of each ware at each outlet: soon some orders are split, and later ones backordered."""
 RATE = 400.0
+LIVES = 10.0
+"""So many percent of the orders are then dealt with in the shop, as far as it has the goods."""
 ENDLESS = 1_000_000
 
 
@@ -34,8 +40,10 @@ class Load:
     def __init__(self, shop: Installation, seed: int) -> None:
         self.published: set[OrderKey] = set()
         self._shop = shop
+        self._seed = seed
         self._stream = orders.stream(ENDLESS, STORES, seed)
         self._publisher = Publisher(shop.settings.kafka.bootstrap, PARTITIONS, shop.settings.worker.prefix)
+        self._till = Till(shop.settings, self._publisher, store.takes_at_once)
 
     @classmethod
     @asynccontextmanager
@@ -45,8 +53,14 @@ class Load:
         async with load._publisher:
             for store_id in STORES:
                 await load._publisher.send("store.links", store_id, [store.link(store_id)])
-                await load._publisher.send("pos.inventory", store_id, store.levels(store_id, PER_OUTLET))
-            yield load
+                levels = list(store.levels(store_id, PER_OUTLET))
+                await load._publisher.send("pos.inventory", store_id, levels)
+                load._till.stock(store_id, levels)
+            await load._till.start()
+            try:
+                yield load
+            finally:
+                await load._till.stop()
 
     async def publish(self, count: int) -> None:
         """Publish the next so many orders at once."""
@@ -73,6 +87,8 @@ class Load:
     def _noted(self) -> Iterator[Published]:
         for order in self._stream:
             self.published.add((StoreId(order.store_id), OrderId(order.order_id)))
+            if life := life_of(order.store_id, order.order_id, LIVES, self._seed):
+                self._till.enlist(order, life)
             yield order
 
     async def came(self, count: int) -> None:
@@ -108,23 +124,34 @@ class Load:
 
     async def assert_kept(self) -> None:
         """Wait for the end: every order is one sale, in the topic and in Postgres, and all sums are right."""
-        await self._shop.decided()
-        await self._shop.written()
-        ledger = Ledger(self._shop.settings)
-        await ledger.start()
-        try:
-            await ledger.read_to_end()
-        finally:
-            await ledger.stop()
+        ledger = await self.settled()
         async with self._shop.connected() as connection:
-            verdict = await judge(self.published, ledger, connection)
-        assert (verdict.missing, verdict.duplicates, verdict.oversold, verdict.unequal) == (0, 0, 0, 0)
-        assert (verdict.sales, verdict.dead_letters) == (len(self.published), 0)
+            verdict = await judge(self.published, ledger, connection, self._till.told)
+        assert verdict.findings == ()
+        assert (verdict.kept, verdict.sales, verdict.dead_letters) == (True, len(self.published), 0)
         assert await self._stock_table() == {
-            key: (level.on_hand, level.allocated) for key, level in ledger.levels.items()
+            key: (level.on_hand, level.allocated, level.awaiting) for key, level in ledger.levels.items()
         }
         await self._shop.journal.read()
         assert await self._documents() == {sale.sale_id: sale for sale in self._shop.journal.all(Sale)}
+
+    async def settled(self) -> Ledger:
+        """Wait until the shops are done, and all is decided and written; return what the topics say."""
+        ledger = Ledger(self._shop.settings)
+        await ledger.start()
+        try:
+            await self._shop.until("the shops end their day", lambda: self._ended(ledger))
+            await self._shop.decided()
+            await self._shop.written()
+            await ledger.read_to_end()
+        finally:
+            await ledger.stop()
+        return ledger
+
+    async def _ended(self, ledger: Ledger) -> bool:
+        self._till.check()
+        await ledger.read_to_end()
+        return not self._till.under_way and counted(self._till.told, ledger)
 
     async def _documents(self) -> dict[str, Sale]:
         """Return the sales of the history; those of a transaction that was aborted differ in their times."""
@@ -132,7 +159,7 @@ class Load:
         sales = [msgspec.json.decode(row["document"], type=Sale) for row in rows]
         return {sale.sale_id: sale for sale in sales}
 
-    async def _stock_table(self) -> dict[LevelKey, tuple[Decimal, Decimal]]:
+    async def _stock_table(self) -> dict[LevelKey, tuple[Decimal, Decimal, Decimal]]:
         """Return the stock worker's own table, as a restart would find it."""
         settings, decode = self._shop.settings, msgspec.json.Decoder(Stock).decode
         name = changelog_name(settings.worker.app_id("stock"), STOCK)
@@ -154,9 +181,10 @@ class Load:
                     rows |= {record.key: decode(record.value) for record in records}
         finally:
             await consumer.stop()
-        table: dict[LevelKey, tuple[Decimal, Decimal]] = {}
+        table: dict[LevelKey, tuple[Decimal, Decimal, Decimal]] = {}
         for key, row in rows.items():
             store_id, _, product_id = key.decode().partition(SEPARATOR)
             for outlet_id, level in row.outlets.items():
-                table[StoreId(store_id), ProductId(product_id), outlet_id] = (level.on_hand, level.allocated)
+                key_of_level = (StoreId(store_id), ProductId(product_id), outlet_id)
+                table[key_of_level] = (level.on_hand, level.allocated, level.awaiting)
         return table

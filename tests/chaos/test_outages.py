@@ -63,14 +63,12 @@ async def test_a_history_set_back_to_an_older_copy_catches_up_to_the_same(shop: 
     async with Load.on(shop) as load:
         try:
             await load.publish(500)
-            await shop.decided()
-            await shop.written()
+            await load.settled()
             assert await history.stop() == ExitCode.OK
             await shop.administer(f'CREATE DATABASE "{copy}" TEMPLATE "{shop.database}"')
             history.start()
             await load.publish(500)
-            await shop.decided()
-            await shop.written()
+            await load.settled()
             assert await history.stop() == ExitCode.OK
             uninterrupted = await contents(shop)
             await shop.administer(

@@ -1,0 +1,74 @@
+"""Whether all that was published has been decided, and all that was decided is in Postgres."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from deploy.verify.history import AWAY, HistoryView
+from storage.rows import TARGETS
+from streams.settings import Settings
+from topics.registry import INBOUND, OUTBOUND
+
+
+class Calm:
+    """Compares the ends of the topics with how far the workers are."""
+
+    def __init__(self, settings: Settings, history: HistoryView) -> None:
+        self._settings = settings
+        self._history = history
+        options: dict[str, Any] = settings.kafka.client_options()
+        self._admin = AIOKafkaAdminClient(**options)
+        self._written = AIOKafkaConsumer(**options, isolation_level="read_uncommitted")
+        self._visible = AIOKafkaConsumer(**options, isolation_level="read_committed")
+        self._inbound = self._partitions(topic.name for topic in INBOUND)
+        self._outbound = self._partitions(topic.name for topic in OUTBOUND)
+        self._materialised = self._partitions(TARGETS)
+
+    def _partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
+        worker = self._settings.worker
+        return [
+            TopicPartition(worker.topic(topic), number)
+            for topic in topics
+            for number in range(worker.partitions)
+        ]
+
+    async def start(self) -> None:
+        for client in (self._admin, self._written, self._visible):
+            await client.start()
+
+    async def stop(self) -> None:
+        await self._admin.close()
+        for client in (self._written, self._visible):
+            await client.stop()
+
+    async def come(self, every_s: float) -> None:
+        """Wait for it, looking so often."""
+        while True:
+            if await self.reached():
+                return
+            await asyncio.sleep(every_s)
+
+    async def reached(self) -> bool:
+        """Tell; False also while a server is away."""
+        try:
+            return await self._decided() and await self._in_postgres()
+        except (KafkaError, *AWAY):
+            return False
+
+    async def _decided(self) -> bool:
+        ends = await self._written.end_offsets([*self._inbound, *self._outbound])
+        offsets = await self._admin.list_consumer_group_offsets(self._settings.worker.app_id("stock"))
+        if any(ends[tp] and (tp not in offsets or offsets[tp].offset < ends[tp]) for tp in self._inbound):
+            return False
+        # The offsets of a transaction may be visible a moment before its records are.
+        visible = await self._visible.end_offsets(self._outbound)
+        return all(visible[tp] == ends[tp] for tp in self._outbound)
+
+    async def _in_postgres(self) -> bool:
+        ends = await self._visible.end_offsets(self._materialised)
+        progress = await self._history.progress()
+        return all(not end or progress.get((tp.topic, tp.partition), 0) >= end for tp, end in ends.items())
