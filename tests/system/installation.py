@@ -22,6 +22,7 @@ from storage.schema import migrate
 from streams.provision import create
 from streams.runtime.errors import ExitCode
 from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
+from tests.system import command
 from tests.system.journal import Journal
 from tests.system.process import WorkerProcess
 from tests.system.waiting import PATIENCE_S, Condition, until
@@ -96,18 +97,21 @@ class Installation:
 
     def start(self, kind: str, slot: int = 0, **environment: str) -> WorkerProcess:
         """Start a worker (`stock`, `history`); a second one of a kind needs another slot."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TILLSTREAM_")}
-        own = {
-            "TILLSTREAM_KAFKA_BOOTSTRAP": self.settings.kafka.bootstrap,
-            "TILLSTREAM_POSTGRES_DSN": self.dsn,
-            "TILLSTREAM_PREFIX": self.settings.worker.prefix,
-        }
         worker = WorkerProcess(
-            kind, slot, inherited | own | environment, self._logs / f"{self.database}-{kind}-{slot}.log"
+            kind, slot, self._environment | environment, self._logs / f"{self.database}-{kind}-{slot}.log"
         )
         worker.start()
         self._workers.append(worker)
         return worker
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TILLSTREAM_")}
+        return inherited | {
+            "TILLSTREAM_KAFKA_BOOTSTRAP": self.settings.kafka.bootstrap,
+            "TILLSTREAM_POSTGRES_DSN": self.dsn,
+            "TILLSTREAM_PREFIX": self.settings.worker.prefix,
+        }
 
     async def until(self, what: str, met: Condition, patience_s: float = PATIENCE_S) -> None:
         """Wait until a condition is met, looking after the workers meanwhile."""
@@ -180,6 +184,12 @@ class Installation:
     async def visible(self, topic: str) -> int:
         """Return a number that grows with what is committed to an outgoing topic."""
         return sum((await self._committed.end_offsets(self._partitions([topic]))).values())
+
+    # The command
+
+    async def ask(self, *arguments: str) -> Any:
+        """Run `tillstream …  --json` as an analyst would; return what it prints."""
+        return await asyncio.to_thread(command.answer, self._environment, *arguments)
 
     # Postgres
 

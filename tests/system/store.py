@@ -14,8 +14,10 @@ from topics.fulfillments import Fulfillment
 from topics.ids import OrderId, StoreId, sale_id
 from topics.movements import StockMoved
 from topics.online_stock import OnlineStock
+from topics.refunds import Refund
 from topics.sales import Sale
 
+QUANTITIES = ("quantity", "unallocated", "fulfilled", "cancelled", "withdrawn", "returned")
 Place = tuple[str, str]
 """A product and an outlet."""
 
@@ -71,19 +73,37 @@ class Store:
 
     def level(self, product_id: str, outlet_id: str) -> tuple[int, int]:
         """Return (on hand, allocated)."""
-        on_hand, allocated = self._summed()[product_id, outlet_id]
+        on_hand, allocated, _ = self._summed()[product_id, outlet_id]
         return int(on_hand), int(allocated)
 
-    def _summed(self) -> dict[Place, tuple[Decimal, Decimal]]:
+    def awaiting(self, product_id: str, outlet_id: str) -> int:
+        """Return how many pieces that went out await the count that shows it."""
+        return int(self._summed()[product_id, outlet_id][2])
+
+    def movements(self, order_id: str) -> list[tuple[str, str, str, int]]:
+        """Return (kind, SKU, outlet, quantity) of each movement of the order, in order."""
+        return [
+            (move.kind, move.sku, move.outlet_id, int(move.quantity))
+            for event in self._shop.journal.of(StockMoved, self.store_id)
+            if event.order_id == order_id
+            for move in event.movements
+        ]
+
+    def refunds(self, order_id: str) -> list[Refund]:
+        """Return every revision of the order's refunds."""
+        refunds = self._shop.journal.of(Refund, self.store_id)
+        return [refund for refund in refunds if refund.order_id == order_id]
+
+    def _summed(self) -> dict[Place, tuple[Decimal, Decimal, Decimal]]:
         """Sum the movements of each level; each must continue the one before."""
-        sums: dict[Place, tuple[Decimal, Decimal]] = {}
+        sums: dict[Place, tuple[Decimal, Decimal, Decimal]] = {}
         revisions: defaultdict[Place, int] = defaultdict(int)
         for event in self._shop.journal.of(StockMoved, self.store_id):
             for move in event.movements:
                 place = (move.product_id, move.outlet_id)
-                on_hand, allocated = sums.get(place, (Decimal(0), Decimal(0)))
-                sums[place] = (on_hand + move.on_hand, allocated + move.allocated)
-                assert sums[place] == (move.on_hand_after, move.allocated_after)
+                on_hand, allocated, waits = sums.get(place, (Decimal(0), Decimal(0), Decimal(0)))
+                sums[place] = (on_hand + move.on_hand, allocated + move.allocated, waits + move.awaiting)
+                assert sums[place] == (move.on_hand_after, move.allocated_after, move.awaiting_after)
                 revisions[place] += 1
                 assert move.revision == revisions[place], f"a movement of {place} is missing or twice"
         return sums
@@ -106,9 +126,14 @@ class Store:
         assert {row["order_id"] for row in rows} == {sale.order_id for sale in sales.values()}
 
         lines = {
-            (str(row["sale_id"]), row["line_id"]): row["quantity"] for row in await self.rows("sale_lines")
+            (str(row["sale_id"]), row["line_id"]): tuple(row[quantity] for quantity in QUANTITIES)
+            for row in await self.rows("sale_lines")
         }
-        assert lines == {(s.sale_id, line.line_id): line.quantity for s in sales.values() for line in s.lines}
+        assert lines == {
+            (s.sale_id, line.line_id): tuple(getattr(line, quantity) for quantity in QUANTITIES)
+            for s in sales.values()
+            for line in s.lines
+        }
 
         due = {(s.sale_id, p.payment_id): p.amount for s in sales.values() for p in s.payments}
         paid = {
@@ -117,12 +142,32 @@ class Store:
         }
         assert paid == due
 
-        fulfillments = {f.fulfillment_id: f.revision for f in journal.of(Fulfillment, store_id)}
-        found = {str(row["fulfillment_id"]): row["revision"] for row in await self.rows("fulfillments")}
+        fulfillments = {f.fulfillment_id: (f.revision, f.state) for f in journal.of(Fulfillment, store_id)}
+        found = {
+            str(row["fulfillment_id"]): (row["revision"], row["state"])
+            for row in await self.rows("fulfillments")
+        }
         assert found == fulfillments
 
+        refunds = {r.refund_id: (r.revision, r.state, r.amount) for r in journal.of(Refund, store_id)}
+        given = {
+            str(row["refund_id"]): (row["revision"], row["state"], row["amount"])
+            for row in await self.rows("refunds")
+        }
+        assert given == refunds
+
+        returns = {
+            (s.sale_id, back.return_id, back.state): sum((line.quantity for line in back.lines), Decimal(0))
+            for s in sales.values()
+            for back in s.returns
+        }
+        came_back: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+        for row in await self.rows("sale_returns"):
+            came_back[str(row["sale_id"]), row["return_id"], row["state"]] += row["quantity"]
+        assert came_back == returns
+
         levels = {
-            (row["product_id"], row["outlet_id"]): (row["on_hand"], row["allocated"])
+            (row["product_id"], row["outlet_id"]): (row["on_hand"], row["allocated"], row["awaiting"])
             for row in await self.rows("stock_levels")
         }
         assert levels == self._summed()
