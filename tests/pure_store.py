@@ -1,6 +1,5 @@
-"""One store in memory, driven by the pure rules as the worker drives them, and what it must keep to."""
+"""One store in memory, driven by the pure rules as the worker drives them, and messages to tell it."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,23 +9,33 @@ from zlib import crc32
 
 import msgspec
 
-from streams.domain import backlog, inventory, links, orders, products, profiles, queues, waiting
+from streams.domain import (
+    backlog,
+    inventory,
+    links,
+    orders,
+    pos_fulfillments,
+    pos_sales,
+    products,
+    profiles,
+    waiting,
+)
 from streams.domain.books import Books, Moment
 from streams.domain.outcomes import Outcome
 from streams.domain.tables import TABLES
-from topics.customers import Customer
+from tests.pure_checks import check_books
+from tests.pure_reader import Reader
 from topics.event import Event, Source
-from topics.exceptions import ExceptionChanged
-from topics.fulfillments import Fulfillment
 from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId, StoreId, sale_id
 from topics.inventory import InventoryLevel
 from topics.links import Outlet, Processor, StoreLink
-from topics.movements import StockMoved
 from topics.online_stock import OnlineStock
 from topics.orders import Component, Order, OrderItem
+from topics.pos_fulfillments import PosFulfillment
+from topics.pos_sales import PosSale
 from topics.products import Product
 from topics.profiles import Profile
-from topics.sales import Sale
+from topics.sales import Sale, SaleLine
 
 START = datetime(2026, 2, 25, 9, 0, tzinfo=UTC)
 SHOP = StoreId("shop-1")
@@ -37,7 +46,14 @@ DECIDE: dict[type, tuple[str, Callable[[Books, Any], Outcome]]] = {
     InventoryLevel: ("pos.inventory", inventory.count),
     Product: ("pos.products", products.name),
     Profile: ("pos.customers", profiles.learn),
+    PosSale: ("pos.sales", pos_sales.take),
+    PosFulfillment: ("pos.fulfillments", pos_fulfillments.take),
 }
+
+
+def at(seconds: float = 0, *, days: float = 0) -> datetime:
+    """Return the time so long after the store opened."""
+    return START + timedelta(days=days, seconds=seconds)
 
 
 class Tables:
@@ -66,26 +82,30 @@ class Tables:
 
 @dataclass
 class PureStore:
-    """A store that messages are told to, one at a time; `events` are all that came of them."""
+    """A store that messages are told to, one at a time; `events` are all that came of them.
+
+    A record is a second younger than the one before it, unless it is told with a time of its own.
+    """
 
     store_id: StoreId = SHOP
     tables: Tables = field(default_factory=Tables)
     events: list[Event] = field(default_factory=list)
+    reader: Reader = field(default_factory=Reader)
     offset: int = 0
-    log: list[Any] = field(default_factory=list)
-    """All that the store was told, in order."""
+    log: list[tuple[Any, datetime | None]] = field(default_factory=list)
+    """All that the store was told, in order, with the times that were given."""
 
-    def moment(self, topic: str, message: Any = None) -> Moment:
+    def moment(self, topic: str, message: Any = None, received_at: datetime | None = None) -> Moment:
         self.offset += 1
-        at = START + timedelta(seconds=self.offset)
+        now = received_at or START + timedelta(seconds=self.offset)
         checksum = crc32(msgspec.json.encode(message))
-        return Moment(Source(topic=topic, partition=0, offset=self.offset), at, at, checksum)
+        return Moment(Source(topic=topic, partition=0, offset=self.offset), now, now, checksum)
 
-    def tell(self, message: Any, *, drain: bool = True) -> Outcome:
+    def tell(self, message: Any, received_at: datetime | None = None, *, drain: bool = True) -> Outcome:
         """Decide one message, then work the backlog off unless told not to."""
-        self.log.append(message)
+        self.log.append((message, received_at))
         topic, decide = DECIDE[type(message)]
-        books = Books(self.store_id, self.tables, self.moment(topic, message))
+        books = Books(self.store_id, self.tables, self.moment(topic, message, received_at))
         outcome = waiting.hold(books, message) if waiting.must_wait(books) else decide(books, message)
         self._carry_out(books)
         if drain:
@@ -94,7 +114,7 @@ class PureStore:
 
     def link(self, link: StoreLink | None, *, drain: bool = True) -> Outcome:
         self.drain()  # what came before the link changes is decided under the link of its time
-        self.log.append(link)
+        self.log.append((link, None))
         books = Books(self.store_id, self.tables, self.moment("store.links"))
         outcome = links.set_link(books, link)
         self._carry_out(books)
@@ -114,7 +134,9 @@ class PureStore:
 
     def _carry_out(self, books: Books) -> None:
         self.tables.apply(books)
-        self.events += books.changes.events
+        for event in books.changes.events:
+            self.events.append(event)
+            self.reader.take(event)
 
     def books(self) -> Books:
         now = START + timedelta(seconds=self.offset)
@@ -123,11 +145,11 @@ class PureStore:
     def replayed(self) -> "PureStore":
         """Return a new store that was told the same, and worked its backlog off at once each time."""
         again = PureStore(self.store_id)
-        for message in self.log:
+        for message, received_at in self.log:
             if message is None or isinstance(message, StoreLink):
                 again.link(message)
             else:
-                again.tell(message)
+                again.tell(message, received_at)
         return again
 
     def of(self, kind: type[AnyEvent]) -> list[AnyEvent]:
@@ -161,179 +183,37 @@ class PureStore:
         level = self.books().stock(ProductId(product_id)).outlets[OutletId(outlet_id)]
         return int(level.on_hand), int(level.allocated)
 
+    def stand(self, product_id: str, outlet_id: str) -> tuple[int, int, int]:
+        """Return (on hand, allocated, awaiting count)."""
+        level = self.books().stock(ProductId(product_id)).outlets[OutletId(outlet_id)]
+        return int(level.on_hand), int(level.allocated), int(level.awaiting)
+
+    def line(self, order_id: str, place: int = 0) -> SaleLine:
+        return self.sale(order_id).lines[place]
+
+    def pieces(self, order_id: str, place: int = 0) -> dict[str, int]:
+        """Return how many of a line are open, fulfilled and so on; what is none is left out."""
+        line = self.line(order_id, place)
+        counts = {
+            "open": sum((allocation.quantity for allocation in line.allocations), line.unallocated),
+            "fulfilled": line.fulfilled,
+            "cancelled": line.cancelled,
+            "withdrawn": line.withdrawn,
+            "returned": line.returned,
+            "recalled": line.recalled,
+        }
+        return {name: int(count) for name, count in counts.items() if count}
+
     def open_exceptions(self) -> set[tuple[str, str]]:
         """Return (kind, subject) of what is open by the events."""
-        last = {(event.kind, event.subject): event.open for event in self.of(ExceptionChanged)}
-        return {key for key, is_open in last.items() if is_open}
+        return self.reader.open_exceptions()
 
     def flags(self, order_id: str) -> list[str]:
         return [flag.kind for flag in self.sale(order_id).flags]
 
     def check(self) -> None:
-        """Assert what must hold at all times (DOMAIN 5), from the events and from the tables."""
-        check_events(self.events)
-        check_tables(self)
-
-
-def check_events(events: list[Event]) -> None:
-    """Assert that ids occur once and revisions have no gaps."""
-    ids = [event.event_id for event in events]
-    assert len(set(ids)) == len(ids), "an event id occurs twice"
-    revisions: dict[object, int] = defaultdict(int)
-    for event in events:
-        if isinstance(event, Sale):
-            keys: list[tuple[object, int]] = [(event.sale_id, event.revision)]
-        elif isinstance(event, Fulfillment):
-            keys = [(event.fulfillment_id, event.revision)]
-        elif isinstance(event, Customer):
-            keys = [(("customer", event.customer_id), event.revision)]
-        elif isinstance(event, ExceptionChanged):
-            keys = [(event.exception_id, event.revision)]
-        elif isinstance(event, StockMoved):
-            keys = [((m.product_id, m.outlet_id), m.revision) for m in event.movements]
-        else:
-            continue
-        for key, revision in keys:
-            revisions[key] += 1
-            assert revision == revisions[key], f"{key}: revision {revision} after {revisions[key] - 1}"
-    levels: dict[str, tuple[Decimal, str | None]] = {}
-    for event in events:
-        if isinstance(event, OnlineStock):
-            assert event.level == max(event.raw, Decimal(0))
-            now = (event.level, event.product_id)
-            assert levels.get(event.sku) != now, "told without a change"
-            levels[event.sku] = now
-
-
-def check_tables(store: PureStore) -> None:
-    books = store.books()
-    sales = [row for _, row in books.scan("sales")]
-    latest = {event.sale_id: event for event in store.of(Sale)}
-    held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    backordered: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    queued: dict[str, set[str]] = defaultdict(set)
-    for sale in sales:
-        told = latest[sale.sale_id]
-        assert (sale.revision, sale.lines, sale.state) == (told.revision, told.lines, told.state)
-        assert sale.refunded <= sale.amount_paid
-        promised: dict[str, Decimal] = defaultdict(Decimal)
-        for line in sale.lines:
-            for part in line.components or (line,):
-                each = part.quantity / line.quantity if line.quantity else Decimal(1)
-                is_open = sum((a.quantity for a in part.allocations), part.unallocated)
-                if line.tracked:
-                    assert line.quantity * each == (line.fulfilled + line.cancelled) * each + is_open, line
-                else:
-                    assert not is_open
-                for allocation in part.allocations:
-                    assert allocation.quantity > 0
-                    assert 0 <= allocation.backordered <= allocation.quantity
-                    held[part.product_id, allocation.outlet_id] += allocation.quantity
-                    backordered[part.product_id, allocation.outlet_id] += allocation.backordered
-                    promised[allocation.outlet_id] += allocation.quantity
-                    if allocation.backordered:
-                        queued[queues.short_of(ProductId(part.product_id or ""), allocation.outlet_id)].add(
-                            sale.sale_id
-                        )
-                if part.unallocated and sale.state != "parked" and part.sku:
-                    name = (
-                        queues.unnamed(part.sku)
-                        if part.product_id is None
-                        else queues.short_of(part.product_id, sale.pinned_outlet_id)
-                    )
-                    queued[name].add(sale.sale_id)
-        for shown in sale.fulfillments:
-            pieces = sum((line.quantity for line in shown.lines), Decimal(0))
-            assert pieces == (promised.pop(shown.outlet_id, Decimal(0)) if shown.state != "cancelled" else 0)
-        assert not promised, "pieces are promised without a fulfilment"
-    check_levels(store, held, backordered)
-    check_queues(store, queued)
-    flagged = {
-        (flag.kind, sale.order_id if flag.line_id is None else f"{sale.order_id}/{flag.line_id}")
-        for sale in sales
-        for flag in sale.flags
-    }
-    of_orders = {
-        (event.kind, event.subject)
-        for event in store.of(ExceptionChanged)
-        if event.order_id is not None and event.kind != "waiting_for_link"
-    }
-    assert {key for key in store.open_exceptions() if key in of_orders} == flagged
-    check_emails(store)
-
-
-def check_levels(
-    store: PureStore, held: dict[tuple[str, str], Decimal], backordered: dict[tuple[str, str], Decimal]
-) -> None:
-    books = store.books()
-    sums: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0), Decimal(0)])
-    for event in store.of(StockMoved):
-        for movement in event.movements:
-            total = sums[movement.product_id, movement.outlet_id]
-            total[0] += movement.on_hand
-            total[1] += movement.allocated
-            total[2] += movement.awaiting
-            assert total == [movement.on_hand_after, movement.allocated_after, movement.awaiting_after]
-    levels = {
-        (name, outlet): level
-        for name, stock in books.scan("stock")
-        for outlet, level in stock.outlets.items()
-    }
-    for key, level in levels.items():
-        assert sums[key] == [level.on_hand, level.allocated, level.awaiting], key
-        assert level.allocated == held[key], key
-        assert level.backordered == backordered[key], key
-    assert {key for key, quantity in held.items() if quantity} <= set(levels)
-    shop = books.shop()
-    if shop is not None:
-        for name, stock in books.scan("stock"):
-            if stock.listed:
-                raw = -shop.safety_total + sum(
-                    (
-                        level.on_hand - level.allocated - level.awaiting
-                        for outlet, level in stock.outlets.items()
-                        if outlet in shop.connected
-                    ),
-                    Decimal(0),
-                )
-                assert stock.raw == raw, name
-                assert stock.online == max(raw, Decimal(0)), name
-                assert store.online(stock.sku) == stock.online
-
-
-def check_queues(store: PureStore, expected: dict[str, set[str]]) -> None:
-    books = store.books()
-    found: dict[str, set[str]] = {}
-    for name, ends in books.scan("queues"):
-        members = []
-        member: str | None = ends.first
-        before: str | None = None
-        while member is not None:
-            place = queues.place(books, name, member)
-            assert place is not None
-            assert place.before == before
-            members.append(member)
-            before, member = member, place.after
-        assert before == ends.last
-        assert len(members) == ends.length
-        if name not in {queues.BACKLOG, queues.PARKED}:
-            found[name] = set(members)
-    assert found == dict(expected)
-    assert sum(1 for _ in books.scan("waiting")) == sum(ends.length for _, ends in books.scan("queues"))
-
-
-def check_emails(store: PureStore) -> None:
-    books = store.books()
-    live: dict[str, list[Customer]] = defaultdict(list)
-    for _, customer in books.scan("customers"):
-        if customer.email and not customer.deleted and not customer.duplicate_of and not customer.replaced_by:
-            live[customer.email].append(customer)
-    for email, customers in live.items():
-        assert len(customers) == 1, f"two customers have {email}"
-        entry = books.email(email)
-        if customers[0].origin == "pos" or entry is not None:
-            assert entry is not None
-            assert (entry.used, entry.name) == (customers[0].customer_id, customers[0].name)
+        """Assert what must hold at all times (DOMAIN 5)."""
+        check_books(self.books(), self.reader)
 
 
 def outlet(name: str, priority: int = 0, *, connected: bool = True, safety: int = 0) -> Outlet:
