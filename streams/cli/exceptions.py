@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
 def list_exceptions(
     store: Store = None,
     kind: Annotated[
-        str | None, typer.Option(help="Only of this kind (backordered, manual_refund, …).", show_default=False)
+        str | None,
+        typer.Option(help="Only of this kind (backordered, manual_refund, …).", show_default=False),
     ] = None,
     order: Annotated[str | None, typer.Option(help="Only about this order.", show_default=False)] = None,
     closed_too: Annotated[bool, typer.Option("--all", help="Those that closed as well.")] = False,
