@@ -16,9 +16,13 @@ from topics.decoders import (
     decode_inventory,
     decode_link,
     decode_orders,
+    decode_pos_fulfillment,
+    decode_pos_sale,
     decode_product,
     decode_profile,
     inventory,
+    pos_fulfillments,
+    pos_sales,
     products,
     profiles,
     record,
@@ -38,6 +42,7 @@ LINK = {
     "processors": [{"name": "Stripe", "reversal": False}],
     "offline_payment": "unpaid",
     "oversell": "allow",
+    "payment_statuses": {"CUSTOM_PAYMENT_STATUS_1": "PAID"},
     "levels_include_open_orders": False,
 }
 
@@ -50,6 +55,10 @@ TOPICS: dict[str, tuple[Callable[[bytes | None], Any], Any]] = {
     "ecom.orders": (_orders, order()),
     "search answer": (_orders, fixture("orders/search-answer.json")),
     "pos.inventory": (decode_inventory, fixture("pos/inventory-webhook.json")),
+    "pos.sales": (decode_pos_sale, fixture("pos/sale-api-2.0.json")),
+    "pos.sales webhook": (decode_pos_sale, fixture("pos/sale-webhook.json")),
+    "pos.sales 2026-07": (decode_pos_sale, fixture("pos/sale-return-2026-07.json")),
+    "pos.fulfillments": (decode_pos_fulfillment, fixture("pos/fulfillment.json")),
     "pos.products": (decode_product, fixture("pos/product-webhook.json")),
     "pos.customers": (decode_profile, fixture("pos/customer.json")),
     "store.links": (decode_link, LINK),
@@ -205,7 +214,7 @@ def test_a_payload_with_a_few_values_replaced_is_a_message_or_a_refusal(topic: s
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(nearly(order()))
+@given(nearly(order(deleted=False, deletedAt=None)))
 def test_the_quick_and_the_lenient_way_read_an_order_alike(value: bytes) -> None:
     def lenient(value: bytes | None) -> Any:
         return order_decoder._thorough(wire.parse(wire.body(value)), RECEIVED)
@@ -217,6 +226,10 @@ def test_the_quick_and_the_lenient_way_read_an_order_alike(value: bytes) -> None
 
 POS = {
     "pos.inventory": (inventory.LEVEL, inventory._build),
+    "pos.sales": (pos_sales.SALE, pos_sales._build),
+    "pos.sales webhook": (pos_sales.SALE, pos_sales._build),
+    "pos.sales 2026-07": (pos_sales.SALE, pos_sales._build),
+    "pos.fulfillments": (pos_fulfillments.FULFILLMENT, pos_fulfillments._build),
     "pos.products": (products.PRODUCT, products._build),
     "pos.customers": (profiles.PROFILE, profiles._build),
 }
@@ -242,3 +255,14 @@ def test_the_quick_and_the_lenient_way_read_a_record_of_the_point_of_sale_alike(
 
 def test_the_fixture_takes_the_quick_way() -> None:
     assert order_decoder._quick(raw(order()), RECEIVED) is not None
+
+
+@pytest.mark.parametrize("name", ["sale-api-2.0", "sale-return-api-2.0", "sale-webhook", "sale-2026-07"])
+def test_a_sale_of_the_point_of_sale_takes_the_quick_way(name: str) -> None:
+    payload = fixture(f"pos/{name}.json")
+    assert record.quick(raw(payload.get("data", payload)), pos_sales.SALE, pos_sales._build) is not None
+
+
+def test_a_fulfilment_takes_the_quick_way() -> None:
+    value = raw(fixture("pos/fulfillment.json")["data"])
+    assert record.quick(value, pos_fulfillments.FULFILLMENT, pos_fulfillments._build) is not None

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from tests.contracts.payloads import RECEIVED, order, raw
-from topics.decoders import decode_inventory, decode_link, decode_orders, decode_product, decode_profile
+from topics.decoders import (
+    decode_inventory,
+    decode_link,
+    decode_orders,
+    decode_pos_fulfillment,
+    decode_pos_sale,
+    decode_product,
+    decode_profile,
+)
 from topics.errors import ContractError
 
 
@@ -18,6 +26,25 @@ def first_order(value: bytes | None) -> Any:
 
 
 LEVEL = {"product_id": "p", "outlet_id": "o", "count": 5, "version": 1, "product": {"sku": "S", "name": "N"}}
+POS_SALE = {
+    "id": "s",
+    "status": "CLOSED",
+    "source_id": "n",
+    "version": 1,
+    "line_items": [
+        {"id": "l", "product_id": "p", "quantity": 2, "price": 5, "price_total": 10, "tax_total": 1}
+    ],
+    "payments": [{"id": "y", "name": "Cash", "amount": 11}],
+}
+POS_FULFILLMENT = {
+    "id": "f",
+    "sale_id": "s",
+    "outlet_id": "o",
+    "type": "PICKUP",
+    "state": "PICKED",
+    "version": 1,
+    "line_items": [{"sale_line_item_id": "l", "product_id": "p", "quantity": "2", "picked_quantity": "1"}],
+}
 PRODUCT = {"id": "p", "sku": "S", "name": "N", "version": 1}
 PROFILE = {"id": "c", "email": "c@example.com", "first_name": "Cy", "last_name": "Doe", "version": 1}
 LINK = {"currency": "NZD", "register": "r", "outlets": [{"id": "o", "name": "N", "safety_stock": 1}]}
@@ -26,6 +53,8 @@ Decode = Callable[[bytes | None], Any]
 TOPICS: dict[str, tuple[Decode, Any]] = {
     "ecom.orders": (first_order, order()),
     "pos.inventory": (decode_inventory, LEVEL),
+    "pos.sales": (decode_pos_sale, POS_SALE),
+    "pos.fulfillments": (decode_pos_fulfillment, POS_FULFILLMENT),
     "pos.products": (decode_product, PRODUCT),
     "pos.customers": (decode_profile, PROFILE),
     "store.links": (decode_link, LINK),
@@ -61,6 +90,17 @@ NUMBERS = [
         "storeCredit",
     )
 ] + [("pos.inventory", "count"), ("pos.inventory", "version"), ("pos.products", "version")]
+NUMBERS += [
+    ("pos.sales", "line_items[0].quantity"),
+    ("pos.sales", "line_items[0].price"),
+    ("pos.sales", "line_items[0].price_total"),
+    ("pos.sales", "line_items[0].tax_total"),
+    ("pos.sales", "payments[0].amount"),
+    ("pos.sales", "version"),
+    ("pos.fulfillments", "line_items[0].quantity"),
+    ("pos.fulfillments", "line_items[0].picked_quantity"),
+    ("pos.fulfillments", "version"),
+]
 NUMBERS += [("pos.customers", "version"), ("store.links", "outlets[0].safety_stock")]
 NOT_NUMBERS = [
     "NaN",
@@ -221,6 +261,9 @@ TEXTS = [
     ("ecom.orders", "shippingOption.shippingMethodId", "shipping_method_id"),
     ("pos.inventory", "product_id", "product_id"),
     ("pos.inventory", "product.sku", "sku"),
+    ("pos.sales", "id", "pos_sale_id"),
+    ("pos.sales", "source_id", "source_id"),
+    ("pos.fulfillments", "sale_id", "pos_sale_id"),
     ("pos.products", "sku", "sku"),
     ("pos.products", "name", "name"),
     ("pos.customers", "email", "email"),
@@ -272,6 +315,15 @@ IDS = [
     ("pos.inventory", "product_id", 255),
     ("pos.inventory", "outlet_id", 255),
     ("pos.inventory", "product.sku", 255),
+    ("pos.sales", "id", 255),
+    ("pos.sales", "source_id", 255),
+    ("pos.sales", "line_items[0].id", 255),
+    ("pos.sales", "line_items[0].product_id", 255),
+    ("pos.sales", "payments[0].id", 255),
+    ("pos.fulfillments", "id", 255),
+    ("pos.fulfillments", "sale_id", 255),
+    ("pos.fulfillments", "outlet_id", 255),
+    ("pos.fulfillments", "line_items[0].sale_line_item_id", 255),
     ("pos.products", "id", 255),
     ("pos.products", "sku", 255),
     ("pos.customers", "id", 255),

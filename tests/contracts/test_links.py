@@ -154,3 +154,51 @@ def test_a_key_of_a_map_is_named_bounded_and_mended() -> None:
 
 def test_an_unknown_word_is_answered_with_the_known_ones() -> None:
     assert "allow, restrict" in refused(oversell="sometimes").detail
+
+
+def test_a_custom_status_stands_for_a_known_one_in_any_case() -> None:
+    found = decoded(
+        payment_statuses={"custom_payment_status_1": "Paid", "CUSTOM_PAYMENT_STATUS_2": None, " ": "PAID"},
+        fulfillment_statuses={" CUSTOM_FULFILLMENT_STATUS_1 ": "shipped"},
+    )
+    assert found.payment_statuses == {"CUSTOM_PAYMENT_STATUS_1": "PAID"}
+    assert found.fulfillment_statuses == {"CUSTOM_FULFILLMENT_STATUS_1": "SHIPPED"}
+
+
+@pytest.mark.parametrize("empty", [..., None, [], {}])
+def test_a_link_need_not_say_what_custom_statuses_stand_for(empty: Any) -> None:
+    found = decoded(payment_statuses=empty, fulfillment_statuses=empty)
+    assert (found.payment_statuses, found.fulfillment_statuses) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("field", "statuses", "said"),
+    [
+        ("payment_statuses", {"CUSTOM_1": "SHIPPED"}, 'REFUNDED, PARTIALLY_REFUNDED: "SHIPPED"'),
+        ("fulfillment_statuses", {"CUSTOM_1": "PAID"}, 'OUT_FOR_DELIVERY: "PAID"'),
+        ("payment_statuses", {"CUSTOM_1": "INCOMPLETE"}, '"INCOMPLETE"'),
+        ("payment_statuses", {"CUSTOM_1": "CUSTOM_2"}, '"CUSTOM_2"'),
+        ("payment_statuses", {"CUSTOM_1": "rosa@example.com"}, "text of 16 characters"),
+        ("payment_statuses", {"paid": "CANCELLED"}, "has a meaning of its own"),
+        ("payment_statuses", {"INCOMPLETE": "PAID"}, "has a meaning of its own"),
+        ("payment_statuses", {"CUSTOM_1": "PAID", "custom_1": "CANCELLED"}, "is there already"),
+    ],
+)
+def test_a_status_that_stands_for_nothing_known_is_refused(field: str, statuses: Any, said: str) -> None:
+    refusal = refused(**{field: statuses})
+    assert refusal.reason == "bad_value"
+    assert refusal.field == f"{field}.{list(statuses)[-1]}"
+    assert said in refusal.detail
+
+
+@pytest.mark.parametrize(
+    ("statuses", "reason", "field"),
+    [
+        (["CUSTOM_1"], "wrong_type", "payment_statuses"),
+        ({"CUSTOM_1": ["PAID"]}, "wrong_type", "payment_statuses.CUSTOM_1"),
+        ({"C" * 256: "PAID"}, "too_long", "payment_statuses"),
+    ],
+)
+def test_statuses_that_are_no_map_of_words_are_refused(statuses: Any, reason: str, field: str) -> None:
+    refusal = refused(payment_statuses=statuses)
+    assert (refusal.reason, refusal.field) == (reason, field)

@@ -415,3 +415,51 @@ def test_the_order_says_which_of_ours_it_echoes(changes: Any) -> None:
 def test_a_transaction_id_may_be_of_any_length() -> None:
     assert decoded(order(externalTransactionId=10**400)).transaction_id == str(10**400)
     assert decoded(order(externalTransactionId="t" * 900)).transaction_id == "t" * 900
+
+
+@pytest.mark.parametrize(
+    ("mark", "deleted"),
+    [
+        ({"deleted": True}, True),
+        ({"deleted": "true"}, True),
+        ({"deletedAt": "2026-03-02 10:00:00 +0000"}, True),
+        ({"deleted_at": 1772442300}, True),
+        ({"deleted": False, "deletedAt": "2026-03-02"}, True),
+        ({"deleted": False}, False),
+        ({"deleted": "false"}, False),
+        ({"deletedAt": None, "deleted_at": ""}, False),
+        ({"deletedAt": "0000-00-00 00:00:00"}, False),
+        ({}, False),
+    ],
+)
+def test_an_order_may_say_that_it_was_deleted(mark: Any, deleted: bool) -> None:
+    found = decoded(order(**mark))
+    assert found.deleted is deleted
+    assert len(found.items) == 2
+
+
+def test_of_a_deleted_order_its_id_and_the_time_will_do() -> None:
+    found = decoded({"id": "TS-1001", "deleted": True, "updateTimestamp": 1772442300})
+    assert (found.order_id, found.deleted, found.version) == ("TS-1001", True, 1772442300000)
+    assert (found.items, found.total) == ((), 0)
+
+
+def test_a_deleted_order_without_a_time_is_as_old_as_its_record() -> None:
+    assert decoded({"orderNumber": 7, "deletedAt": "2026-03-02"}).updated_at == RECEIVED
+
+
+def test_an_order_that_is_not_deleted_must_be_whole() -> None:
+    assert refused({"id": "TS-1001", "deleted": False, "updateTimestamp": 1772442300}).field == "items"
+
+
+def test_the_webhook_of_a_deletion_is_still_no_order() -> None:
+    webhook = {"eventType": "order.deleted", "entityId": 102, "eventCreated": 1234567, "deleted": True}
+    assert refused(webhook).reason == "webhook_body"
+
+
+def test_a_deletion_may_stand_among_the_orders_of_a_search() -> None:
+    gone = {"id": "TS-1002", "deleted": True, "updateTimestamp": 1772442300}
+    first, second = decode_orders(raw({"count": 2, "items": [order(), gone]}), RECEIVED)
+    assert isinstance(first, Order)
+    assert isinstance(second, Order)
+    assert (first.deleted, second.deleted) == (False, True)

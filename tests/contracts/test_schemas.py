@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.payloads import fixture, order
-from topics.registry import TOPICS, Topic
+from topics.registry import BY_NAME, TOPICS, Topic
 from topics.schemas import FOLDER, files, schema_of
 
 ORDERS = ["orders/shipped-by-post.json", "orders/old-spellings.json", "orders/digital.json"]
@@ -78,6 +78,40 @@ def test_the_order_schema_takes_every_spelling(name: str) -> None:
 def test_the_order_schema_refuses_what_the_decoder_refuses(changes: Any) -> None:
     schema = schema_of(next(topic for topic in TOPICS if topic.name == "ecom.orders"))
     assert not accepts(schema, order(**changes), schema)
+
+
+@pytest.mark.parametrize(
+    ("topic", "name"),
+    [
+        *(("pos.sales", f"sale-{shape}") for shape in ("webhook", "api-2.0", "2026-07")),
+        *(("pos.sales", f"sale-return-{shape}") for shape in ("api-2.0", "2026-07")),
+        ("pos.fulfillments", "fulfillment"),
+    ],
+)
+def test_the_schemas_of_the_point_of_sale_take_every_generation(topic: str, name: str) -> None:
+    schema = schema_of(BY_NAME[topic])
+    payload = fixture(f"pos/{name}.json")
+    assert accepts(schema, payload.get("data", payload), schema)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        ("pos.sales", {"id": "s"}),
+        ("pos.sales", {"id": "s", "state": "closed", "line_items": [{"tax": True}]}),
+        ("pos.sales", {"id": "s", "state": "closed", "source": ["x"]}),
+        ("pos.fulfillments", {"id": "f", "version": 3}),
+    ],
+)
+def test_the_schemas_of_the_point_of_sale_refuse_what_the_decoders_refuse(topic: str, payload: Any) -> None:
+    schema = schema_of(BY_NAME[topic])
+    assert not accepts(schema, payload, schema)
+
+
+def test_the_order_schema_takes_a_thin_deletion() -> None:
+    schema = schema_of(BY_NAME["ecom.orders"])
+    assert accepts(schema, {"id": "TS-1001", "deleted": True}, schema)
+    assert not accepts(schema, {"id": "TS-1001"}, schema)
 
 
 def test_a_schema_names_its_event_type() -> None:

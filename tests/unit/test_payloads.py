@@ -40,6 +40,16 @@ def test_a_list_that_the_point_of_sale_wraps_is_a_record_each() -> None:
     assert values(b'{"data": [{"id": 1}]}', "ecom.orders") == [b'{"data": [{"id": 1}]}']
 
 
+@pytest.mark.parametrize("topic", ["pos.sales", "pos.fulfillments"])
+def test_what_the_point_of_sale_answers_about_sales_is_taken_apart_too(topic: str) -> None:
+    answer = b'{"data": [{"id": "a"}, {"id": "b"}], "version": {"min": 1, "max": 2}}'
+    assert values(answer, topic) == [b'{"id": "a"}', b'{"id": "b"}']
+    assert values(b'[{"data": {"id": "a"}}, {"id": "b"}]', topic) == [
+        b'{"data": {"id": "a"}}',
+        b'{"id": "b"}',
+    ]
+
+
 def test_text_that_only_some_decoders_take_is_sent_as_it_is() -> None:
     assert values(b'[{"name": "a\\ud83d"}, {"level": NaN}]') == [b'{"name": "a\\ud83d"}', b'{"level": NaN}']
 
