@@ -5,6 +5,7 @@ import re
 import socket
 import ssl
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -197,6 +198,10 @@ class WorkerSettings(_Section):
     """
     data_dir: Path | None = None
     """Where the local stack lives (`tillstream up`), asked when neither Kafka nor Postgres is configured."""
+    table_memory_mib: Annotated[int, Field(ge=0)] = 1024
+    """Memory for the rows of tables that grow; those not written for longest go to disk. 0: all stay."""
+    table_dir: Path | None = None
+    """Where rows go that leave memory: a folder on a local disk, in which each worker makes its own."""
     shutdown_grace_s: Seconds = 10.0
 
     @field_validator("prefix")
@@ -217,6 +222,14 @@ class WorkerSettings(_Section):
                 f" {self.session_timeout_s}: make it a third or less"
             )
         return self
+
+    def tables_dir(self) -> Path:
+        """`table_dir`; when it is not set, `tables` in the data directory, else a temporary folder."""
+        if self.table_dir is not None:
+            return self.table_dir.expanduser().absolute()
+        if self.data_dir is not None:
+            return self.data_dir.expanduser().absolute() / "tables"
+        return Path(gettempdir()) / f"tillstream-tables-{os.getuid()}"
 
     def topic(self, name: str) -> str:
         """The full name of a topic of the registry."""

@@ -12,10 +12,16 @@ from streams.runtime.worker import Worker, build_stock_worker
 from streams.settings import Settings
 from topics.registry import OUTBOUND
 
+GROWING = frozenset({"sales", "customers", "emails", "exceptions", "pos_sales"})
+"""Tables that grow for ever: a return may come years after its order. The others are bounded by the catalogue
+or by what is open."""
+
 
 def table_specs() -> list[TableSpec[Any]]:
     """Return the tables of the stock worker; their changelogs are topics of their own."""
-    return [TableSpec(name, msgspec.json.Decoder(kind)) for name, kind in TABLES.items()]
+    return [
+        TableSpec(name, msgspec.json.Decoder(kind), grows=name in GROWING) for name, kind in TABLES.items()
+    ]
 
 
 def stock_worker(settings: Settings, partitions: int) -> Worker:

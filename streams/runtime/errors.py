@@ -54,5 +54,9 @@ class RecoveryError(WorkerError):
     """The changelogs could not be read to their end."""
 
 
+class DiskError(WorkerError):
+    """Table rows on local disk could not be written or read; the changelogs have them all."""
+
+
 class RecordTooLargeError(ValueError):
     """An event does not fit a Kafka record; the caller turns it into a dead letter."""

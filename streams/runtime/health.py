@@ -41,6 +41,18 @@ class LaneHealth:
 
 
 @dataclass(slots=True)
+class TableHealth:
+    """Of the tables that need not be in memory whole."""
+
+    memory: int = 0
+    """Bytes of memory that their rows take, about."""
+    moved: int = 0
+    """Rows that left memory for the disk, recovery included."""
+    read: int = 0
+    """Rows that were read from disk."""
+
+
+@dataclass(slots=True)
 class WorkerHealth:
     """Of one worker process."""
 
@@ -57,8 +69,9 @@ class WorkerHealth:
     transaction_retries: int = 0
     """Times that a broker had aiokafka ask again inside a transaction."""
     restored_rows: int = 0
+    """Of the last recovery, like `restore_s`; about, when some are not in memory."""
     restore_s: float = 0.0
-    """Of the last recovery."""
+    tables: TableHealth = field(default_factory=TableHealth)
 
     def enter(self, state: State, reason: str = "") -> None:
         """Begin a state; death is final."""
@@ -88,6 +101,7 @@ class WorkerHealth:
             "transaction_retries": self.transaction_retries,
             "restored_rows": self.restored_rows,
             "restore_s": round(self.restore_s, 3),
+            "tables": {name: getattr(self.tables, name) for name in TableHealth.__slots__},
             "lag": self.lag,
             "lanes": [
                 {name: getattr(lane, name) for name in LaneHealth.__slots__}

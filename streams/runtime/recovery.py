@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -17,6 +17,7 @@ from faust.types import TP
 from mode import Service
 
 from streams.runtime.errors import RecoveryError
+from streams.runtime.store import Rows
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -25,19 +26,16 @@ FETCH_BYTES = 8 << 20
 POLL_MS = 200
 STALL_S = 60.0
 
-Rows = dict[bytes, bytes]
 
-
-async def restore(changelogs: Iterable[TP], settings: Settings) -> dict[TP, Rows]:
-    """Read changelog partitions from their beginning to their end; the rows of each.
+async def restore(rows: Mapping[TP, Rows], settings: Settings) -> None:
+    """Read changelog partitions from their beginning to their end, each into its rows, which are empty.
 
     Only committed changes count, and the end is that of the log, not that of the last record: a changelog
     that ends in a transaction marker is complete all the same. Raises `RecoveryError` when nothing moves
     for a minute.
     """
-    rows: dict[TP, Rows] = {tp: {} for tp in changelogs}
     if not rows:
-        return rows
+        return
     consumer = AIOKafkaConsumer(
         **settings.kafka.client_options(),
         isolation_level="read_committed",
@@ -57,7 +55,7 @@ async def restore(changelogs: Iterable[TP], settings: Settings) -> dict[TP, Rows
         while left:
             fetched = await consumer.getmany(*left, timeout_ms=POLL_MS)
             for tp, records in fetched.items():
-                _replay(tables[tp], records)
+                tables[tp].restore([(record.key, record.value) for record in records])
             done = {tp for tp in left if await consumer.position(tp) >= ends[tp]}
             left -= done
             now = time.monotonic()
@@ -69,17 +67,8 @@ async def restore(changelogs: Iterable[TP], settings: Settings) -> dict[TP, Rows
                     f"Reading the changelogs {stuck} stood still for {STALL_S:.0f} s. Check that their"
                     " brokers are up, then start the worker again."
                 )
-        return rows
     finally:
         await consumer.stop()
-
-
-def _replay(rows: Rows, records: Any) -> None:
-    for record in records:
-        if record.value is None:
-            rows.pop(record.key, None)
-        else:
-            rows[record.key] = record.value
 
 
 class BulkRecovery(Recovery):

@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from streams.runtime.disk import Disk
 from streams.runtime.errors import UnitError, WorkerError
 from streams.runtime.lanes import Lane, Queued
 from streams.runtime.positions import Start, start_positions
@@ -18,9 +19,10 @@ from streams.runtime.recovery import restore
 from streams.runtime.runtime import Runtime, count
 from streams.runtime.store import Rows, Store
 from streams.runtime.tables import TableSpec
+from streams.runtime.tier import Tiers
 from streams.runtime.transactions import Transactors
 from streams.runtime.unit import KafkaUnit
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 from topics.registry import changelog_name
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,22 @@ class StockRuntime(Runtime):
         self._kept: set[int] = set()
         self._owned: set[int] = set()
         self._restored: set[int] = set()
+        self._tiers: Tiers | None = None
+
+    async def prepare(self) -> None:
+        """Make the folder for rows that leave memory; raises `SettingsError` when that cannot be."""
+        worker = self.settings.worker
+        if not worker.table_memory_mib:
+            return
+        common = worker.tables_dir()
+        try:
+            disk = Disk(common, self.app_id, self.health.tables)
+        except OSError as error:
+            raise SettingsError(
+                f"no folder for table rows can be made in {common}: {error}. Name a folder on a local disk in"
+                " TILLSTREAM_TABLE_DIR, or set TILLSTREAM_TABLE_MEMORY_MIB=0 to keep all rows in memory"
+            ) from error
+        self._tiers = Tiers(worker.table_memory_mib << 20, disk)
 
     def changelog(self, table: str) -> str:
         """The topic that holds a table's changes."""
@@ -100,21 +118,29 @@ class StockRuntime(Runtime):
     async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> Start:
         """Restore the rows of partitions that are new here; go on from the group's committed offsets."""
         began = time.monotonic()
-        wanted = {tp: table.name for tp, table in changelogs if tp.partition not in self._restored}
-        restored = await restore(wanted, self.settings)
         for table in self.tables:
             self._store(table).keep_only(self._restored)
+        if self._tiers is not None:
+            await self._tiers.assign(self._restored, self._owned)
+        wanted = {tp: table.name for tp, table in changelogs if tp.partition not in self._restored}
+        restored = {tp: self._empty(name, tp.partition) for tp, name in wanted.items()}
+        await restore(restored, self.settings)
         for tp, rows in restored.items():
             self._store(wanted[tp]).replace(tp.partition, rows)
         # Only now: a recovery that is broken off before leaves nothing that the next one would take for
         # restored.
         self._restored = set(self._owned)
-        self.health.restored_rows = sum(map(len, restored.values()))
+        self.health.restored_rows = sum(rows.count() for rows in restored.values())
         self.health.restore_s = time.monotonic() - began
         log.info("restored %s rows in %.2f s", self.health.restored_rows, self.health.restore_s)
         thread = self.app.consumer._thread
         committed, logs = await asyncio.gather(thread.committed(sources), thread.ranges(sources))
         return start_positions(committed, logs, f"group {self.app_id}", REMEDY)
+
+    def _empty(self, table: str, partition: int) -> Rows:
+        if self._tiers is None or not self.tables[table].grows:
+            return Rows()
+        return self._tiers.rows(table, partition)
 
     async def begin(self, lane: Lane) -> None:
         """A lane's first unit: what `on_start` finds to do."""
@@ -146,6 +172,8 @@ class StockRuntime(Runtime):
             if batch.records and handle is not None:
                 try:
                     handle(batch, unit)
+                except WorkerError:
+                    raise
                 except Exception as error:
                     raise UnitError(
                         f"Deciding {batch!r} failed: {error!r}. Nothing was committed."
@@ -153,8 +181,10 @@ class StockRuntime(Runtime):
         await self._commit(lane, unit, queued, time.perf_counter() - began)
 
     async def stop(self) -> None:
-        """Close the producers."""
+        """Close the producers, delete what is on disk."""
         await self._transactors.stop()
+        if self._tiers is not None:
+            await asyncio.to_thread(self._tiers.disk.delete)
 
     def _unit(self, lane: Lane) -> KafkaUnit:
         return KafkaUnit(lane.partition, self, self._transactors[lane.partition])
@@ -162,11 +192,18 @@ class StockRuntime(Runtime):
     async def _commit(self, lane: Lane, unit: KafkaUnit, queued: list[Queued], decide_s: float) -> None:
         began = time.perf_counter()
         sealed = unit.seal()
+        tiers = self._tiers
+        if tiers is not None and tiers.disk.failure is not None:
+            # A handler that takes any error for the record's own fault must not decide without its rows.
+            raise tiers.disk.failure
         positions = {batch.topic: batch.next_offset for batch, _ in queued}
         offsets = {TopicPartition(topic, lane.partition): offset for topic, offset in positions.items()}
         sealing = time.perf_counter()
         await self._transactors[lane.partition].commit(sealed, offsets)
         sealed.apply()
+        if tiers is not None:
+            tiers.make_room(lane.partition)
+            self.health.tables.memory = tiers.used
         lane.pending = unit.pending
         health = lane.health
         count(

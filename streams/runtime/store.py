@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from faust.stores import base
 from faust.types import TP
 from sortedcontainers import SortedList  # type: ignore[import-untyped]  # ships no types
 
 
-class Rows:
-    """The rows of one table in one partition, by encoded key."""
+class ColdRows(Protocol):
+    """Rows that left memory."""
 
-    __slots__ = ("_keys", "data")
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def put(self, rows: Iterable[tuple[bytes, bytes]]) -> None: ...
+
+    def remove(self, keys: Iterable[bytes]) -> None: ...
+
+    def keys_from(self, prefix: bytes) -> Iterator[bytes]: ...
+
+    def count(self) -> int: ...
+
+    def drop(self) -> None: ...
+
+
+class Rows:
+    """The rows of one table in one partition, by encoded key.
+
+    `data` are those in memory. `cold` are others, if there are any: asked only where `data` has none.
+    """
+
+    __slots__ = ("_keys", "cold", "data")
 
     def __init__(self, data: dict[bytes, bytes] | None = None) -> None:
         self.data: dict[bytes, bytes] = {} if data is None else data
-        # Sorted keys, made at the first scan: a table that is never scanned does not pay for them.
+        self.cold: ColdRows | None = None
+        # Sorted keys of those in memory, made at the first scan: a table that is never scanned does not pay
+        # for them.
         self._keys: SortedList | None = None
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row at `key`, or None."""
+        row = self.data.get(key)
+        return self.cold.get(key) if row is None and self.cold is not None else row
+
+    def count(self) -> int:
+        """How many rows there are; about as many when some are not in memory."""
+        return len(self.data) + (0 if self.cold is None else self.cold.count())
 
     def apply(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Put or (value None) remove rows."""
@@ -33,11 +62,37 @@ class Rows:
                     keys.add(key)
                 data[key] = value
 
+    def restore(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Take a part of the table's changelog, in order."""
+        self.apply(changes)
+
     def keys_from(self, prefix: bytes) -> list[bytes]:
         """The keys that begin with `prefix`, sorted."""
         if self._keys is None:
             self._keys = SortedList(self.data)
-        return keys_between(self._keys, prefix)
+        keys = keys_between(self._keys, prefix)
+        return keys if self.cold is None else sorted({*keys, *self.cold.keys_from(prefix)})
+
+
+class AllRows(Mapping[bytes, bytes]):
+    """Several partitions' rows as one mapping."""
+
+    def __init__(self, parts: Iterable[Rows]) -> None:
+        self._parts = tuple(parts)
+
+    def __getitem__(self, key: bytes) -> bytes:
+        for rows in self._parts:
+            row = rows.get(key)
+            if row is not None:
+                return row
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for rows in self._parts:
+            yield from rows.keys_from(b"")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def keys_between(keys: SortedList, prefix: bytes) -> list[bytes]:
@@ -55,7 +110,7 @@ def _after(prefix: bytes) -> bytes | None:
 
 
 class Store(base.Store):
-    """Faust's table store, in memory.
+    """Faust's table store.
 
     One set of rows per partition: what a lost partition leaves is dropped whole, recovery replaces it
     whole. Faust's own mapping interface reads over all partitions and refuses writes: only a committed unit
@@ -68,7 +123,7 @@ class Store(base.Store):
     @property
     def data(self) -> Mapping[bytes, bytes]:
         """All rows of all partitions that this worker owns."""
-        return ChainMap(*(rows.data for rows in self.partitions.values()))
+        return AllRows(self.partitions.values())
 
     def rows(self, partition: int) -> Rows:
         """The rows of one partition; empty when it has none."""
@@ -77,9 +132,9 @@ class Store(base.Store):
             rows = self.partitions[partition] = Rows()
         return rows
 
-    def replace(self, partition: int, data: dict[bytes, bytes]) -> None:
+    def replace(self, partition: int, rows: Rows) -> None:
         """Set the rows of a partition to what its changelog holds."""
-        self.partitions[partition] = Rows(data)
+        self.partitions[partition] = rows
 
     def keep_only(self, partitions: Iterable[int]) -> None:
         """Forget the rows of all other partitions."""

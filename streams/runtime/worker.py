@@ -268,6 +268,7 @@ def build_stock_worker(
         continue_=continue_,
     )
     worker = Worker(runtime, [settings.worker.topic(name) for name in names])
+    worker.on_starting.append(runtime.prepare)
     for spec in tables:
         worker.app.Table(spec.name, key_type=bytes, value_type=bytes)
     return worker
