@@ -4,7 +4,9 @@ from io import BytesIO
 
 import pytest
 
+from streams.cli.publish import _faults
 from streams.payloads import PayloadError, split, whole
+from topics.registry import INBOUND, Topic
 
 
 def values(data: bytes, topic: str = "ecom.orders") -> list[bytes | None]:
@@ -77,3 +79,8 @@ def test_with_raw_a_file_is_one_record_whatever_it_holds() -> None:
 def test_what_is_not_json_is_told_with_its_place(data: bytes, said: str) -> None:
     with pytest.raises(PayloadError, match=said):
         values(data)
+
+
+@pytest.mark.parametrize("topic", INBOUND, ids=lambda topic: topic.name)
+def test_a_record_of_every_inbound_topic_is_looked_at_before_it_is_sent(topic: Topic) -> None:
+    assert list(_faults(topic.name, b"{}")), "nothing is wrong with an empty object"
