@@ -67,13 +67,16 @@ class Story(msgspec.Struct, gc=False):
 
     @property
     def lacks_goods(self) -> bool:
-        """Whether the next act must wait for stock, which may never come."""
-        act = self.next
-        return (
-            self.sale is not None
-            and (act in {"pick", "hand_over"} or (act == "acknowledge" and self.includes))
-            and _short(self.sale)
-        )
+        """Whether the next act must wait for stock, or for a product to be known, which may never come."""
+        if self.sale is None:
+            return False
+        match self.next:
+            case "acknowledge":
+                return _is_short(self.sale) if self.includes else _is_placeless(self.sale)
+            case "pick" | "hand_over":
+                return _is_short(self.sale)
+            case _:
+                return False
 
     @property
     def return_id(self) -> str:
@@ -117,9 +120,16 @@ def active(sale: Sale) -> list[SaleFulfillment]:
     return [one for one in sale.fulfillments if one.state != "cancelled"]
 
 
-def _short(sale: Sale) -> bool:
-    return any(
-        part.unallocated or any(allocation.backordered for allocation in part.allocations)
+def _is_placeless(sale: Sale) -> bool:
+    """Whether pieces of it are at no outlet."""
+    return any(part.unallocated for line in sale.lines for part in line.components or (line,))
+
+
+def _is_short(sale: Sale) -> bool:
+    """Whether pieces of it are at no outlet, or at one that does not have them."""
+    return _is_placeless(sale) or any(
+        allocation.backordered
         for line in sale.lines
         for part in line.components or (line,)
+        for allocation in part.allocations
     )
