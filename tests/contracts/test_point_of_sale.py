@@ -155,3 +155,22 @@ def test_a_list_in_the_wrapper_is_refused_by_its_name(decode: Any) -> None:
 def test_an_exact_level_stays_exact() -> None:
     found = decode_inventory(b'{"product_id": "p", "outlet_id": "o", "count": 0.1}')
     assert found.level == Decimal("0.1")
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        b'{"data": %s}',
+        b' {\n "data" : %s, "version": {"max": 7}}',
+        b'{"version": 7, "data": %s}',
+        b'{"data": null, "data": %s}',
+    ],
+)
+def test_the_wrapper_changes_nothing(wrapped: bytes) -> None:
+    bare = raw({"product_id": "p", "outlet_id": "o", "count": "5.00", "version": 3})
+    assert decode_inventory(wrapped % bare) == decode_inventory(bare)
+
+
+@pytest.mark.parametrize("wrapper", [{"data": None}, {"data": []}, {"data": {"id": "q"}}])
+def test_what_has_an_id_of_its_own_is_no_wrapper(wrapper: Any) -> None:
+    assert decode_product(raw(wrapper | {"id": "p"})).product_id == "p"

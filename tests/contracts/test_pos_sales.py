@@ -205,7 +205,7 @@ def test_text_that_is_no_word_is_not_quoted() -> None:
 )
 def test_what_a_line_comes_to_with_tax(prices: Any, amount: str) -> None:
     (found,) = decoded(sale(line_items=[line(**prices)])).lines
-    assert str(found.amount) == amount
+    assert found.amount == Decimal(amount)
 
 
 def test_what_a_line_comes_to_has_limits_too() -> None:
@@ -322,3 +322,13 @@ def test_a_sale_that_cannot_be_used_is_refused_by_its_field(
 ) -> None:
     refusal = refused(payload)
     assert (refusal.reason, refusal.field) == (reason, field)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["price", "unit_price", "price_total", "total_price", "tax", "unit_tax", "tax_total", "total_tax"],
+)
+def test_a_number_that_is_none_is_refused_even_where_another_one_counts(field: str) -> None:
+    plain = line(price_total=20, tax_total=3, unit_price=10, unit_tax=1.5, total_price=20, total_tax=3)
+    refusal = refused(sale(line_items=[plain | {field: "NaN"}]))
+    assert (refusal.reason, refusal.field) == ("bad_number", f"line_items[0].{field}")

@@ -1,7 +1,7 @@
 """`pos.sales`: from the point of sale's own sale, in any generation's spelling, to a `PosSale` (DOMAIN 2)."""
 
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal
 from typing import Final
 
 from topics.decoders import record
@@ -46,6 +46,7 @@ STATES: Final[dict[str, PosSaleState]] = {
 _HANDED_OVER = frozenset({"PICKED_UP_CLOSED", "DISPATCHED_CLOSED"})
 _TO_HAND_OVER = frozenset({"pickup", "delivery"})
 _FINEST = Decimal(1).scaleb(-DECIMALS)
+_WIDE = Context(prec=52)  # twice what a number may have: nothing is lost before it is rounded
 
 
 def decode_pos_sale(value: bytes | None) -> PosSale:
@@ -65,9 +66,10 @@ def _build(raw: WireSale, mended: tuple[str, ...]) -> PosSale:
     return_for = record.identifier(raw.return_for, "return_for")
     if return_for is None and raw.returns is not None:
         return_for = record.identifier(raw.returns.original_sale_id, "return.original_sale_id")
-    version = raw.version
-    if version is None and raw.metadata is not None:
-        version = raw.metadata.version
+    version = record.counted(raw.version)
+    if raw.metadata is not None:
+        own = record.counted(raw.metadata.version)
+        version = own if version is None else version
     lines, payments = raw.line_items, raw.payments
     return PosSale(
         pos_sale_id=PosSaleId(record.required(raw.id, "id")),
@@ -76,7 +78,7 @@ def _build(raw: WireSale, mended: tuple[str, ...]) -> PosSale:
         outlet_id=None if outlet_id is None else OutletId(outlet_id),
         source_id=source_id,
         return_for=None if return_for is None else PosSaleId(return_for),
-        version=record.counted(version),
+        version=version,
         updated_at=record.moment(raw.updated_at, "updated_at"),
         lines=_lines(raw.register_sale_products or (), "register_sale_products")
         if lines is None
@@ -137,14 +139,12 @@ def _amount(raw: WireLine, quantity: Decimal, path: str) -> Decimal:
     )
     total = _first(raw.price_total, raw.total_price, pricing.total if pricing else None)
     tax_total = _first(raw.tax_total, raw.total_tax, tax.total if tax else None)
-    with localcontext(prec=52):  # twice what a number may have: nothing is lost before it is rounded
-        if total is None:
-            total = (one or ZERO) * quantity
-        if tax_total is None:
-            tax_total = (tax_of_one or ZERO) * quantity
-        amount = (total + tax_total).quantize(_FINEST).normalize()
     try:
-        amount = exact(amount)
+        if total is None:
+            total = _times(one, quantity)
+        if tax_total is None:
+            tax_total = _times(tax_of_one, quantity)
+        amount = exact(total + tax_total)
     except ContractError as error:
         error.field = path
         raise
@@ -155,20 +155,29 @@ def _amount(raw: WireLine, quantity: Decimal, path: str) -> Decimal:
     return amount
 
 
+def _times(one: Decimal | None, quantity: Decimal) -> Decimal:
+    """Return a price times a quantity, to the decimals that a number may have."""
+    return exact(_WIDE.quantize(_WIDE.multiply(one, quantity), _FINEST)) if one else ZERO
+
+
 def _first(*numbers: int | Decimal | None) -> Decimal | None:
-    return next((exact(number) for number in numbers if number is not None), None)
+    """Return the first that is given; those after it have limits all the same."""
+    found = None
+    for number in numbers:
+        if number is not None:
+            value = exact(number)
+            found = value if found is None else found
+    return found
 
 
 def _payments(raws: Sequence[WirePayment | None], field: str) -> tuple[PosPayment, ...]:
-    present = [
-        (raw, f"{field}[{place}]")
-        for place, raw in enumerate(raws)
-        if raw is not None and not record.is_set(raw.deleted_at)
-    ]
+    present = [(raw, f"{field}[{place}]") for place, raw in enumerate(raws) if raw is not None]
     payment_ids = record.apart([record.required(raw.id, f"{path}.id") for raw, path in present])
-    return tuple(
-        _payment(raw, payment_id, path) for (raw, path), payment_id in zip(present, payment_ids, strict=True)
-    )
+    payments = [
+        (_payment(raw, payment_id, path), record.is_set(raw.deleted_at))
+        for (raw, path), payment_id in zip(present, payment_ids, strict=True)
+    ]
+    return tuple(payment for payment, deleted in payments if not deleted)
 
 
 def _payment(raw: WirePayment, payment_id: str, path: str) -> PosPayment:

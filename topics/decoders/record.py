@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from topics import moments
 from topics.decoders import lenient, wire
@@ -22,6 +23,15 @@ Wire = TypeVar("Wire", bound=msgspec.Struct)
 Message = TypeVar("Message")
 Meaning = TypeVar("Meaning")
 Build = Callable[[Wire, tuple[str, ...]], Message]
+
+
+class _Wrapper(msgspec.Struct):
+    data: msgspec.Raw
+    id: Any = UNSET
+
+
+_WRAPPER = re.compile(rb'\s*\{\s*"data"')
+_decode_wrapper = msgspec.json.Decoder(_Wrapper).decode
 
 
 class Shape(Generic[Wire]):
@@ -62,11 +72,22 @@ def thorough(tree: Any, path: str, shape: Shape[Wire], build: Build[Wire, Messag
 def read(value: bytes | None, shape: Shape[Wire], build: Build[Wire, Message]) -> Message:
     """Return the record's message, bare or in the point of sale's wrapper `{"data": {…}}`."""
     text = wire.body(value)
-    if (message := quick(text, shape, build)) is not None:
+    if (message := quick(_within(text), shape, build)) is not None:
         return message
     tree, path = unwrapped(wire.parse(text))
     refuse_webhook(tree)
     return thorough(tree, path, shape, build)
+
+
+def _within(text: bytes) -> bytes:
+    """Return the object in the wrapper if the text begins like one: the same choice as `unwrapped`."""
+    if not _WRAPPER.match(text):
+        return text
+    try:
+        wrapped = _decode_wrapper(text)
+    except (msgspec.DecodeError, RecursionError):
+        return text
+    return bytes(wrapped.data) if wrapped.id is UNSET else text
 
 
 def unwrapped(tree: Any) -> tuple[Any, str]:
