@@ -60,7 +60,7 @@ def allocations(sale: Sale) -> Iterator[tuple[ProductId, Allocation]]:
 
 
 def _check_told(sale: Sale, told: Sale) -> None:
-    """Assert that the last event says what the table says; of a snapshot that changed nothing only that it came."""
+    """Assert that the last event says what the table says; of an unchanged snapshot that it came."""
     seen = msgspec.structs.replace(
         told,
         order_version=sale.order_version,
@@ -75,7 +75,7 @@ def _check_lines(sale: Sale) -> None:
     for line in sale.lines:
         assert 0 <= line.returned <= line.fulfilled, line
         assert 0 <= line.withdrawn <= line.cancelled, line
-        assert 0 <= line.recalled, line
+        assert line.recalled >= 0, line
         assert line.fulfilled + line.cancelled <= line.quantity, line
         if not line.tracked:
             assert not is_open(line), line
@@ -118,7 +118,7 @@ def _check_state(sale: Sale) -> None:
 
 
 def _check_fulfillments(sale: Sale, reader: Reader) -> None:
-    """Assert that fulfilments hold what is promised and what went out, as the sale and as their events say."""
+    """Assert that fulfilments hold what is promised and what went out, in the sale and in events."""
     told = {f.fulfillment_id: f for f in reader.fulfillments.values() if f.sale_id == sale.sale_id}
     assert {shown.fulfillment_id for shown in sale.fulfillments} == set(told)
     assert len({(shown.outlet_id, shown.type) for shown in sale.fulfillments}) == len(sale.fulfillments)
@@ -137,8 +137,8 @@ def _check_fulfillments(sale: Sale, reader: Reader) -> None:
         ]
         for row in shown.lines:
             assert 0 <= row.fulfilled <= row.quantity, row
-            assert 0 <= row.picked, row
-            assert 0 <= row.packed, row
+            assert row.picked >= 0, row
+            assert row.packed >= 0, row
             piece = (row.line_id, row.product_id)
             open_there[shown.outlet_id, piece] += row.quantity - row.fulfilled
             gone[piece] += row.fulfilled
@@ -159,7 +159,9 @@ def _check_fulfillments(sale: Sale, reader: Reader) -> None:
         assert _some(gone) == _some(out)
 
 
-def _some(counts: dict[Shelf, Decimal] | dict[Piece, Decimal] | dict[tuple[OutletId, Piece], Decimal]) -> object:
+def _some(
+    counts: dict[Shelf, Decimal] | dict[Piece, Decimal] | dict[tuple[OutletId, Piece], Decimal],
+) -> object:
     return {key: count for key, count in counts.items() if count}
 
 

@@ -1,4 +1,4 @@
-"""Messages of the point of sale about our sales: acknowledged, paid, picked, handed over, returned, voided."""
+"""Messages of the point of sale about our sales: acknowledged, paid, picked, returned, voided."""
 
 from decimal import Decimal
 from typing import Any
@@ -45,9 +45,7 @@ def pos_sale(name: str, *lines: PosSaleLine, version: int | None = 1, **changes:
     return PosSale(**(settings | changes))
 
 
-def acknowledged(
-    order_id: str, *lines: PosSaleLine, version: int | None = 1, **changes: Any
-) -> PosSale:
+def acknowledged(order_id: str, *lines: PosSaleLine, version: int | None = 1, **changes: Any) -> PosSale:
     """Return the point of sale's own record of our sale, still to be handed over unless told otherwise."""
     settings: dict[str, Any] = {"state": "pending", "source_id": order_id}
     return pos_sale(pos_sale_id(order_id), *lines, version=version, **(settings | changes))

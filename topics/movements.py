@@ -10,7 +10,7 @@ from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId
 from topics.numbers import ZERO
 
 MovementKind = Literal["counted", "allocated", "released", "acknowledged", "fulfilled", "returned"]
-"""`acknowledged`: the point of sale took the pieces off its own level when it received the sale (DOMAIN 4)."""
+"""`acknowledged`: the point of sale took the pieces off its own level as it received the sale (DOMAIN 4)."""
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

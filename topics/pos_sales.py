@@ -1,4 +1,4 @@
-"""`pos.sales`: a sale of the point of sale: the acknowledgement of ours, a return of it, or the shop's own."""
+"""`pos.sales`: a sale of the point of sale: the acknowledgement of ours, a return, or the shop's own."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ PosSaleState = Literal["parked", "pending", "closed", "voided"]
 class PosSaleLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line. A negative `quantity` came back, whatever `is_return` says (DOMAIN 2).
 
-    `amount` is what the line comes to, with tax, signed like the quantity.
+    `amount` is what the line comes to, with tax; of what came back it is negative.
     """
 
     line_id: str
@@ -38,8 +38,8 @@ class PosSale(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A sale as the point of sale has it, whole, at one version.
 
     `source_id` names what it was made from: our order or sale, if it is the acknowledgement of one.
-    `return_for` is the sale of the point of sale that it takes goods back of. `handed_over`: it is closed with
-    all its goods picked up or dispatched. `version` absent: the record always applies. `updated_at` absent:
+    `return_for` is the sale of the point of sale that it takes goods back of. `handed_over`: it is closed
+    with all its goods picked up or dispatched. `version` absent: the record always applies. `updated_at` absent:
     the record's own time counts.
     """
 

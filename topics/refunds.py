@@ -1,6 +1,5 @@
 """`refunds`: money given back for a sale through the point of sale (DOMAIN S10, S11)."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -16,8 +15,8 @@ class Refund(Event, frozen=True, kw_only=True, gc=False):
 
     `amount` is what went back to the customer, in `currency`; a rounding may be negative. `method` is the
     tender's name. `reversal` is `processed` when the money is on its way, `manual` when the merchant must
-    give it back at `processor` (S11). `return_id` is the return in the point of sale. `voided`: the return was
-    taken back there.
+    give it back at `processor` (S11). `return_id` is the return in the point of sale. `voided`: the return
+    was taken back there.
     """
 
     refund_id: RefundId

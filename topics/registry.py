@@ -100,7 +100,7 @@ TOPICS: tuple[Topic, ...] = (
     _inbound("ecom.orders", "the online store's gateway", "Order", "order snapshots, and search answers"),
     _inbound("pos.inventory", "the point of sale's gateway", "InventoryLevel", "absolute stock counts"),
     _inbound(
-        "pos.sales", "the point of sale's gateway", "PosSale", "sales of the point of sale: ours, returns, voids"
+        "pos.sales", "the point of sale's gateway", "PosSale", "its sales: ours acknowledged, returns, voids"
     ),
     _inbound(
         "pos.fulfillments", "the point of sale's gateway", "PosFulfillment", "picked, packed, handed over"

@@ -107,9 +107,10 @@ class SaleLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
 
     ordered `quantity` = `fulfilled` + open (Σ allocations + `unallocated`) + `cancelled` (DOMAIN 5). A line
     that moves no stock (digital, gift card) has `tracked` false and no allocations. `allocations` are what is
-    still open at each outlet; for a bundle they stand in `components`. `returned` is how many of the fulfilled
-    came back. `withdrawn` of the cancelled were taken back by a return before they went out: an edit does not
-    bring them back. `recalled` of the fulfilled the order no longer has: they must come back as a return.
+    still open at each outlet; for a bundle they stand in `components`. `returned` is how many of the
+    fulfilled came back. `withdrawn` of the cancelled were taken back by a return before they went out: an
+    edit does not bring them back. `recalled` of the fulfilled the order no longer has: they must come back as
+    a return.
     """
 
     line_id: LineId

@@ -14,8 +14,8 @@ SELECT (SELECT count(*) FROM tillstream.sales) AS sales,
           FROM (SELECT recorded_at, received_at FROM tillstream.sales
                 WHERE revision = 1 ORDER BY recorded_at DESC LIMIT 1000) AS recent) AS recent_ms
 """
-# Of the sales that still are as they were first: what is asked for is the time from an order to its sale. Where
-# every sale has changed since, the time from the record of its last change stands for it.
+# Of the sales that still are as they were first: what is asked for is the time from an order to its sale.
+# Where every sale has changed since, the time from the record of its last change stands for it.
 _LATENCY = """
 SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (
          ORDER BY extract(epoch FROM recorded_at - received_at) * 1000) AS ms,
