@@ -39,8 +39,8 @@ class PosSale(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `source_id` names what it was made from: our order or sale, if it is the acknowledgement of one.
     `return_for` is the sale of the point of sale that it takes goods back of. `handed_over`: it is closed
-    with all its goods picked up or dispatched. `version` absent: the record always applies. `updated_at` absent:
-    the record's own time counts.
+    with all its goods picked up or dispatched. `version` absent: the record always applies. `updated_at`
+    absent: the record's own time counts.
     """
 
     pos_sale_id: PosSaleId

@@ -19,6 +19,7 @@ from streams.domain import (
 from streams.domain.allocation import allocate, name_products
 from streams.domain.books import Books
 from streams.domain.customers import match_customer, normal_email
+from streams.domain.life import Life
 from streams.domain.lines import Line, known_lines, parts_of
 from streams.domain.moves import Moves
 from streams.domain.outcomes import Outcome
@@ -58,12 +59,33 @@ def take(books: Books, order: Order) -> Outcome:
         same = checksum and order.version == old.order_version and checksum == old.order_checksum
         if same and not _understood_now(books, order):
             return Outcome.UNCHANGED
+        if order.deleted and not order.items and old.state != "parked":
+            return _delete(books, shop, order, old)
     outcome = _Snapshot(books, shop, order, own_id, old, checksum).decide()
     if old is None:
         early.catch_up(books, shop, own_id)
     elif old.pos_sale_id is not None and outcome is not Outcome.UNCHANGED:
         handover.catch_up(books, shop, own_id)
     return outcome
+
+
+def _delete(books: Books, shop: Shop, order: Order, old: Sale) -> Outcome:
+    """Void the sale of an order of which only the deletion is told; all else about it stays."""
+    life = Life(books, shop, old)
+    if "deleted" not in life.attributes:
+        life.attributes = (*life.attributes, "deleted")
+    edits.cancel(life.lines, life.moves)
+    for line in life.lines:
+        line.recalled = line.gone
+    changed = life.record("deleted")
+    seen = books.sale(old.sale_id)
+    if seen is not None:
+        seen = msgspec.structs.replace(
+            seen, order_version=order.version, order_checksum=books.moment.checksum
+        )
+        books.put(tables.SALES, old.sale_id, seen)
+    arrivals.freed(books, shop, life.moves.freed)
+    return Outcome.DECIDED if changed else Outcome.UNCHANGED
 
 
 def _understood_now(books: Books, order: Order) -> bool:

@@ -254,6 +254,16 @@ def test_a_sale_of_the_shops_own_changes_nothing() -> None:
     assert store.online("CUP") == 10
 
 
+def test_a_deletion_without_the_order_voids_the_sale_and_keeps_what_it_was() -> None:
+    store = shop(count("cup", "o1", 10))
+    sold(store)
+    store.tell(order("A", version=2, deleted=True))
+    store.check()
+    sale = store.sale("A")
+    assert (sale.state, sale.total, sale.lines[0].cancelled, store.online("CUP")) == ("voided", 20, 2, 10)
+    assert store.tell(order("A", item("CUP", 2), version=1)) is Outcome.LATE
+
+
 def test_a_custom_status_is_understood_as_soon_as_the_link_says_what_it_means() -> None:
     store = shop(count("cup", "o1", 10))
     store.tell(order("A", item("CUP", 2), fulfillment_status="CUSTOM_FULFILLMENT_STATUS_1"))
