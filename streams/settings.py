@@ -198,7 +198,7 @@ class WorkerSettings(_Section):
     """
     data_dir: Path | None = None
     """Where the local stack lives (`tillstream up`), asked when neither Kafka nor Postgres is configured."""
-    table_memory_mib: Annotated[int, Field(ge=0)] = 1024
+    table_memory_mib: Annotated[float, Field(ge=0)] = 1024
     """Memory for the rows of tables that grow; those not written for longest go to disk. 0: all stay."""
     table_dir: Path | None = None
     """Where rows go that leave memory: a folder on a local disk, in which each worker makes its own."""

@@ -76,7 +76,7 @@ class StockRuntime(Runtime):
                 f"no folder for table rows can be made in {common}: {error}. Name a folder on a local disk in"
                 " TILLSTREAM_TABLE_DIR, or set TILLSTREAM_TABLE_MEMORY_MIB=0 to keep all rows in memory"
             ) from error
-        self._tiers = Tiers(worker.table_memory_mib << 20, disk)
+        self._tiers = Tiers(int(worker.table_memory_mib * (1 << 20)), disk)
 
     def changelog(self, table: str) -> str:
         """The topic that holds a table's changes."""
@@ -132,7 +132,13 @@ class StockRuntime(Runtime):
         self._restored = set(self._owned)
         self.health.restored_rows = sum(rows.count() for rows in restored.values())
         self.health.restore_s = time.monotonic() - began
-        log.info("restored %s rows in %.2f s", self.health.restored_rows, self.health.restore_s)
+        on_disk = self.health.restored_rows - sum(len(rows.data) for rows in restored.values())
+        log.info(
+            "restored %s rows in %.2f s, %s of them on disk",
+            self.health.restored_rows,
+            self.health.restore_s,
+            on_disk,
+        )
         thread = self.app.consumer._thread
         committed, logs = await asyncio.gather(thread.committed(sources), thread.ranges(sources))
         return start_positions(committed, logs, f"group {self.app_id}", REMEDY)

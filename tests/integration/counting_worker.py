@@ -33,7 +33,7 @@ class Number(msgspec.Struct, frozen=True):
     n: int
 
 
-TOTALS = TableSpec("totals", msgspec.json.Decoder(Total))
+TOTALS = TableSpec("totals", msgspec.json.Decoder(Total), grows=True)
 HEADERS = [("ce_type", b"counted"), ("content-type", b"application/json")]
 
 _number = msgspec.json.Decoder(Number)
