@@ -87,7 +87,7 @@ class Life:
             attributes=self.attributes,
             paid=self.paid,
             amount_paid=received,
-            refunded=max(before.refunded_in_ecom, matters.given_back(self.refunds, shop)),
+            refunded=matters.refunded(before.refunded_in_ecom, self.refunds, received, shop),
             payments=self.payments,
             lines=sale_lines,
             fulfillments=fulfilling.shown,

@@ -13,6 +13,11 @@ def given_back(refunds: Iterable[SaleRefund], shop: Shop) -> Decimal:
     return sum((refund.amount for refund in refunds if not refund.voided), shop.zero)
 
 
+def refunded(in_ecom: Decimal, refunds: Iterable[SaleRefund], received: Decimal, shop: Shop) -> Decimal:
+    """Return what went back in all, never more than was paid: one record of it is the other's, too."""
+    return min(max(in_ecom, given_back(refunds, shop)), max(received, shop.zero))
+
+
 def flags(
     lines: Iterable[Line],
     shop: Shop,

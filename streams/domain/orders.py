@@ -222,14 +222,13 @@ class _Snapshot:
             order_checksum=self._checksum,
         )
         if old is not None:
-            if old.pos_sale_id is not None:
-                sale = msgspec.structs.replace(
-                    sale,
-                    pos_sale_id=old.pos_sale_id,
-                    returns=old.returns,
-                    refunds=old.refunds,
-                    refunded=max(in_ecom, matters.given_back(old.refunds, shop)),
-                )
+            sale = msgspec.structs.replace(
+                sale,
+                pos_sale_id=old.pos_sale_id,
+                returns=old.returns,
+                refunds=old.refunds,
+                refunded=matters.refunded(in_ecom, old.refunds, received, shop),
+            )
             if says_the_same(old, sale):
                 seen = msgspec.structs.replace(
                     old, order_version=order.version, order_checksum=self._checksum

@@ -219,6 +219,16 @@ def test_no_more_goes_back_than_was_paid_by_each_tender() -> None:
     assert (store.sale("A").refunded, "over_refunded" in store.flags("A")) == (20, False)
 
 
+def test_a_snapshot_that_follows_keeps_a_return_of_a_sale_that_was_never_acknowledged() -> None:
+    store = shop(count("cup", "o1", 10))
+    store.tell(order("A", item("CUP", 2)))
+    store.tell(returned("A", pos_line("cup", -1), return_for=store.sale("A").sale_id))
+    store.tell(order("A", item("CUP", 2), version=2, fulfillment_status="PROCESSING"))
+    store.check()
+    sale = store.sale("A")
+    assert (sale.refunded, len(sale.returns), sale.lines[0].withdrawn) == (10, 1, 1)
+
+
 def test_money_alone_goes_back_and_nothing_is_restocked() -> None:
     store = shop(count("cup", "o1", 10))
     sold(store)
