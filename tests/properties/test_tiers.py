@@ -73,7 +73,7 @@ class Shop:
         unit = KafkaUnit(0, self.plan, self.plan)
         unit.now = NOW
         records = [Record(STORE.encode(), value, at) for at, value in enumerate(values)]
-        intake(Batch("", 0, records, len(records), 0), unit)  # type: ignore[arg-type]  # as much as is looked at
+        intake(Batch("", 0, records, len(records), 0), unit)
         unit.seal().apply()
         if self._room is not None:
             self._room.make()
