@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from streams.domain import arrivals, edits, handover, matching, tables, tenders
+from streams.domain import arrivals, handover, matching, tables, tenders
 from streams.domain.books import Books
 from streams.domain.life import Life
 from streams.domain.outcomes import Outcome
@@ -25,7 +25,7 @@ def acknowledge(books: Books, shop: Shop, sale: Sale, told: PosSale, entry: PosE
     known = msgspec.structs.replace(entry, sale_id=sale.sale_id, version=told.version, lines=lines)
     life.pos_sale_id = told.pos_sale_id
     if told.state == "voided":
-        _void(life)
+        life.call_off("voided_in_pos")
     elif shop.link.levels_include_open_orders:
         _take_over(life, told, lines, at)
     life.payments = tenders.merge(life.payments, told.payments, sale.total, shop)
@@ -39,14 +39,6 @@ def acknowledge(books: Books, shop: Shop, sale: Sale, told: PosSale, entry: PosE
         return Outcome.UNCHANGED
     arrivals.freed(books, shop, life.moves.freed)
     return Outcome.DECIDED
-
-
-def _void(life: Life) -> None:
-    if "voided_in_pos" not in life.attributes:
-        life.attributes = (*life.attributes, "voided_in_pos")
-    edits.cancel(life.lines, life.moves)
-    for line in life.lines:
-        line.recalled = line.gone
 
 
 def _take_over(life: Life, told: PosSale, lines: dict[str, LineId], at: datetime) -> None:

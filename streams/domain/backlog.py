@@ -17,12 +17,12 @@ from streams.domain import (
     queues,
     tables,
 )
-from streams.domain.books import Books, Moment, Reader
+from streams.domain.books import Books, Reader
+from streams.domain.holding import moment_of
 from streams.domain.inbox import DECODERS
 from streams.domain.outcomes import Outcome
 from streams.domain.state import Held
 from streams.domain.waiting import POS_SUBJECT
-from topics.event import Source
 from topics.ids import OrderId, StoreId
 from topics.inventory import InventoryLevel
 from topics.orders import Order
@@ -56,7 +56,7 @@ def step(books: Books) -> Outcome | None:
     if shop is None or member is None:
         return None
     held = _held(books, member)
-    books.resume(_moment(books, held))
+    books.resume(moment_of(held, books.moment.processed_at))
     if arrivals.is_task(member):
         if not arrivals.serve_task(books, shop, member):
             queues.leave(books, queues.BACKLOG, member)
@@ -115,11 +115,6 @@ def _held(books: Books, member: str) -> Held:
     if place is None or place.held is None:
         raise LookupError(f"the backlog of store {books.store_id} is broken: nothing is held as {member!r}")
     return place.held
-
-
-def _moment(books: Books, held: Held) -> Moment:
-    source = Source(topic=held.topic, partition=held.partition, offset=held.offset)
-    return Moment(source, held.received_at, books.moment.processed_at, held.checksum)
 
 
 def _closed(books: Books, subject: str) -> None:

@@ -6,11 +6,10 @@ from typing import Final
 import msgspec
 
 from streams.domain import acknowledgements, queues, tables
-from streams.domain.books import Books, Moment
+from streams.domain.books import Books
+from streams.domain.holding import held_from, moment_of
 from streams.domain.shop import Shop
-from streams.domain.state import Early, Held, PosEntry
-from topics import codec
-from topics.event import Source
+from streams.domain.state import Early, PosEntry
 from topics.ids import PosSaleId, SaleId
 from topics.pos_sales import PosSale
 
@@ -25,17 +24,7 @@ _decode = msgspec.json.Decoder(PosSale).decode
 def hold(books: Books, sale_id: SaleId, told: PosSale) -> None:
     """Keep the acknowledgement of a sale whose order has not come; a later one replaces it."""
     _forget_the_old(books)
-    moment = books.moment
-    source = moment.source
-    held = Held(
-        source.topic,
-        source.partition,
-        source.offset,
-        moment.received_at,
-        msgspec.Raw(codec.encode(told)),
-        moment.checksum,
-    )
-    books.put(tables.EARLY, sale_id, Early(told.pos_sale_id, held))
+    books.put(tables.EARLY, sale_id, Early(told.pos_sale_id, held_from(books.moment, told)))
     queues.join(books, queues.EARLY, _ORDER + sale_id)
 
 
@@ -63,8 +52,7 @@ def catch_up(books: Books, shop: Shop, sale_id: SaleId) -> None:
         return
     held = early.held
     told = _decode(held.body)
-    source = Source(topic=held.topic, partition=held.partition, offset=held.offset)
-    books.resume(Moment(source, held.received_at, books.moment.processed_at, held.checksum))
+    books.resume(moment_of(held, books.moment.processed_at))
     books.event_time = told.updated_at or held.received_at
     entry: PosEntry | None = books.get(tables.POS_SALES, early.pos_sale_id)
     acknowledgements.acknowledge(books, shop, sale, told, entry or PosEntry())

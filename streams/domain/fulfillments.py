@@ -6,8 +6,9 @@ from decimal import Decimal
 import msgspec
 
 from streams.domain.books import Books
+from streams.domain.parts import Row
 from topics.fulfillments import Fulfillment, FulfillmentLine, FulfillmentState, FulfillmentType
-from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId, fulfillment_id
+from topics.ids import OrderId, OutletId, SaleId, fulfillment_id
 from topics.numbers import ZERO
 from topics.sales import SaleFulfillment, SaleFulfillmentLine, SaleLine
 
@@ -48,10 +49,6 @@ class Done(msgspec.Struct, frozen=True, gc=False):
     picked: Decimal = ZERO
     packed: Decimal = ZERO
     fulfilled: Decimal = ZERO
-
-
-Row = tuple[LineId, str, ProductId | None]
-"""What makes a row of a fulfilment: the line, and the SKU and product of the line or bundle part."""
 
 
 class Progress:

@@ -8,7 +8,6 @@ import msgspec
 
 from streams.domain import arrivals, tables
 from streams.domain.books import Books
-from streams.domain.fulfillments import Row
 from streams.domain.life import Life
 from streams.domain.matching import Match, matches, name_product
 from streams.domain.parts import Part
@@ -84,10 +83,10 @@ def _show(life: Life, entry: PosEntry) -> None:
         # Of several fulfilments of one outlet the one that is least far says how far the outlet is.
         if known is None or order.index(report.state) < order.index(known):
             progress.states[outlet] = report.state
-        for place, line in enumerate(report.lines):
-            for match in _where(life, line, place, entry.lines)[:1]:
+        for line in report.lines:
+            for match in _where(life, line, entry.lines)[:1]:
                 for part, per in match.shares():
-                    at = (outlet, _row(part))
+                    at = (outlet, part.row)
                     progress.picked[at] = progress.picked.get(at, ZERO) + line.picked * per
                     progress.packed[at] = progress.packed.get(at, ZERO) + line.packed * per
 
@@ -105,7 +104,7 @@ def _count(
                 f"fulfilment {name}: {before:f} were fulfilled of {own_key}, now {line.fulfilled:f}"
             )
             continue
-        for match in _where(life, line, place, lines):
+        for match in _where(life, line, lines):
             if left > 0:
                 name_product(match, line.product_id)
                 left -= _hand_over(life, match, report.outlet_id, left, report.at)
@@ -116,7 +115,7 @@ def _count(
     return msgspec.structs.replace(report, counted=counted)
 
 
-def _where(life: Life, line: PosFulfillmentLine, place: int, lines: Mapping[str, LineId]) -> list[Match]:
+def _where(life: Life, line: PosFulfillmentLine, lines: Mapping[str, LineId]) -> list[Match]:
     known = lines.get(line.line_id) if line.line_id is not None else None
     return matches(life.books, life.lines, line.product_id, known)
 
@@ -130,9 +129,7 @@ def _hand_over(life: Life, match: Match, outlet_id: OutletId, most: Decimal, at:
     shares = match.shares()
     if any(part.product_id is None for part, _ in shares):
         return ZERO
-    most = min(
-        [most, *((part.open + part.cancelled) / per for part, per in shares if per)],
-    )
+    most = min([most, *((part.open + part.cancelled) / per for part, per in shares if per)])
     if most <= 0:
         return ZERO
     for part, per in shares:
@@ -151,7 +148,7 @@ def _hand_over_part(life: Life, part: Part, outlet_id: OutletId, quantity: Decim
             _went_out_before_it_came_back(life, part, came_back)
     if left > 0:
         part.fulfil_cancelled(outlet_id, left, at, life.moves)
-    at_row = (outlet_id, _row(part))
+    at_row = (outlet_id, part.row)
     fulfilled = life.progress.fulfilled
     fulfilled[at_row] = fulfilled.get(at_row, ZERO) + quantity
 
@@ -161,7 +158,7 @@ def _went_out_before_it_came_back(life: Life, part: Part, quantity: Decimal) -> 
     for place, one in enumerate(life.returns):
         rows: list[SaleReturnLine] = []
         for row in one.lines:
-            same = (row.line_id, row.sku, row.product_id) == _row(part)
+            same = (row.line_id, row.sku, row.product_id) == part.row
             fewer = min(quantity, row.unfulfilled) if same else ZERO
             quantity -= fewer
             rows.append(
@@ -181,7 +178,3 @@ def _hand_over_rest(life: Life, at: datetime) -> None:
             elsewhere = life.before.pinned_outlet_id or next(iter(life.shop.outlets), None)
             if part.wanted and part.product_id is not None and elsewhere is not None:
                 _hand_over_part(life, part, elsewhere, part.wanted, at)
-
-
-def _row(part: Part) -> Row:
-    return (part.line_id, part.sku, part.product_id)

@@ -4,6 +4,7 @@ from streams.domain import arrivals, exceptions, products
 from streams.domain.books import Books
 from streams.domain.moves import Moves
 from streams.domain.outcomes import Outcome
+from streams.domain.versions import stale
 from topics.inventory import InventoryLevel
 
 
@@ -14,10 +15,9 @@ def count(books: Books, level: InventoryLevel) -> Outcome:
     """
     shop = books.linked_shop()
     stock = books.stock(level.product_id)
-    if level.version is not None:
-        known = stock.outlets.get(level.outlet_id)
-        if known is not None and known.version is not None and level.version <= known.version:
-            return Outcome.LATE if level.version < known.version else Outcome.UNCHANGED
+    known = stock.outlets.get(level.outlet_id)
+    if (outcome := stale(level.version, None if known is None else known.version)) is not None:
+        return outcome
     if level.repaired or stock.repaired:
         _note_repairs(books, level)
     named: list[str] = []

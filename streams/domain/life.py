@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from streams.domain import flags, fulfillments, matters
+from streams.domain import edits, flags, fulfillments, matters
 from streams.domain.books import Books
 from streams.domain.lines import known_lines
 from streams.domain.moves import Moves
@@ -12,6 +12,9 @@ from streams.domain.payments import amount_paid
 from streams.domain.sales import record, says_the_same, state_of, type_of
 from streams.domain.shop import Shop
 from topics.sales import Payment, Sale, SaleAttribute, SaleCause, SaleFlag
+
+_WORKED_OUT_ANEW = flags.STOCK_FLAGS | flags.MATTER_FLAGS | flags.SHOP_FLAGS
+"""Flags that follow from the sale's parts; the others stay until the next snapshot of the order."""
 
 
 class Life:
@@ -44,6 +47,14 @@ class Life:
             or "deleted" in self.attributes
             or "voided_in_pos" in self.attributes
         )
+
+    def call_off(self, attribute: SaleAttribute) -> None:
+        """Cancel all that is open, for good; what went out must come back."""
+        if attribute not in self.attributes:
+            self.attributes = (*self.attributes, attribute)
+        edits.cancel(self.lines, self.moves)
+        for line in self.lines:
+            line.recalled = line.gone
 
     @property
     def received(self) -> Decimal:
@@ -103,8 +114,7 @@ class Life:
 
     def _flags(self, received: Decimal, *, parked: bool) -> list[SaleFlag]:
         before, shop = self.before, self.shop
-        own = flags.STOCK_FLAGS | flags.MATTER_FLAGS | flags.SHOP_FLAGS
-        raised = [flag for flag in before.flags if flag.kind not in own]
+        raised = [flag for flag in before.flags if flag.kind not in _WORKED_OUT_ANEW]
         raised += self.shop_flags
         raised += matters.flags(
             self.lines,

@@ -1,5 +1,6 @@
 """A store's link is set, changed or removed (DOMAIN 2)."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from streams.domain import arrivals, exceptions, levels, queues, strays, tables
@@ -8,6 +9,7 @@ from streams.domain.inbox import DECODERS
 from streams.domain.outcomes import Outcome
 from streams.domain.policies import DEFAULT_POLICY, POLICIES
 from streams.domain.shop import Shop
+from streams.domain.state import Stock
 from streams.domain.statuses import understood, unknown_status
 from topics.ids import OutletId, ProductId
 from topics.links import StoreLink
@@ -36,12 +38,13 @@ def set_link(books: Books, link: StoreLink | None) -> Outcome:
         unknown = f"the link names the policy {link.policy!r}; {DEFAULT_POLICY!r} is used; known are: {known}"
     exceptions.set_open(books, "unknown_policy", LINK_SUBJECT, unknown)
     if before is None or _sells(before) != _sells(link):
-        for name, stock in books.scan(tables.STOCK):
+        rows = books.scan(tables.STOCK)
+        for name, stock in rows:
             if stock.listed:
                 raw = levels.online_level(stock, shop)
                 if raw != stock.raw:
                     levels.publish(books, ProductId(name), stock, stock.outlets, raw)
-    _note_strays(books, shop)
+        _note_strays(books, shop, [stock for _, stock in rows])
     if before is not None and _meanings(before) != _meanings(link):
         _release_parked(books, link)
     short = sorted({"\0".join(name.split("\0")[:2]) for name in queues.names(books, "short\0")})
@@ -67,10 +70,10 @@ def _release_parked(books: Books, link: StoreLink) -> None:
         member = place.after
 
 
-def _note_strays(books: Books, shop: Shop) -> None:
+def _note_strays(books: Books, shop: Shop, stocks: Iterable[Stock]) -> None:
     """Tell what is allocated at outlets that are not connected, and no longer of those that are."""
     allocated: dict[OutletId, Decimal] = {OutletId(name): ZERO for name, _ in books.scan(tables.STRAYS)}
-    for _, stock in books.scan(tables.STOCK):
+    for stock in stocks:
         for outlet, level in stock.outlets.items():
             if level.allocated and outlet not in shop.connected:
                 allocated[outlet] = allocated.get(outlet, ZERO) + level.allocated

@@ -10,6 +10,9 @@ from topics.ids import LineId, OutletId, ProductId
 from topics.numbers import ZERO
 from topics.sales import Allocation
 
+Row = tuple[LineId, str, ProductId | None]
+"""What a part is known by within its sale, its fulfilments and its returns: line, SKU, product."""
+
 
 class Part(msgspec.Struct, gc=False):
     """A line, or one part of a bundle, in pieces.
@@ -28,6 +31,10 @@ class Part(msgspec.Struct, gc=False):
     cancelled: Decimal = ZERO
     withdrawn: Decimal = ZERO
     returned: Decimal = ZERO
+
+    @property
+    def row(self) -> Row:
+        return (self.line_id, self.sku, self.product_id)
 
     @property
     def backordered(self) -> Decimal:

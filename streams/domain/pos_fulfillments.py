@@ -7,6 +7,7 @@ from streams.domain.books import Books
 from streams.domain.life import Life
 from streams.domain.outcomes import Outcome
 from streams.domain.state import PosEntry, Reported
+from streams.domain.versions import stale
 from topics.pos_fulfillments import PosFulfillment
 
 
@@ -21,13 +22,8 @@ def take(books: Books, told: PosFulfillment) -> Outcome:
     entry: PosEntry | None = books.get(tables.POS_SALES, told.pos_sale_id)
     entry = PosEntry() if entry is None else entry
     known = entry.reported.get(told.pos_fulfillment_id)
-    if (
-        known is not None
-        and known.version is not None
-        and told.version is not None
-        and told.version <= known.version
-    ):
-        return Outcome.LATE if told.version < known.version else Outcome.UNCHANGED
+    if (outcome := stale(told.version, None if known is None else known.version)) is not None:
+        return outcome
     exceptions.set_open(
         books, "text_repaired", f"fulfillment/{told.pos_fulfillment_id}", ", ".join(told.repaired) or None
     )

@@ -4,6 +4,7 @@ from streams.domain import acknowledgements, early, exceptions, returns, tables
 from streams.domain.books import Books
 from streams.domain.outcomes import Outcome
 from streams.domain.state import PosEntry
+from streams.domain.versions import stale
 from topics.ids import OrderId, SaleId, sale_id
 from topics.pos_sales import PosSale
 from topics.sales import Sale
@@ -17,13 +18,8 @@ def take(books: Books, told: PosSale) -> Outcome:
     shop = books.linked_shop()
     books.event_time = told.updated_at or books.moment.received_at
     entry: PosEntry | None = books.get(tables.POS_SALES, told.pos_sale_id)
-    if (
-        entry is not None
-        and entry.version is not None
-        and told.version is not None
-        and told.version <= entry.version
-    ):
-        return Outcome.LATE if told.version < entry.version else Outcome.UNCHANGED
+    if (outcome := stale(told.version, None if entry is None else entry.version)) is not None:
+        return outcome
     repaired = ", ".join(told.repaired) or None
     returned = _returned_sale(books, told)
     if returned is not None:

@@ -7,6 +7,7 @@ from streams.domain.books import Books
 from streams.domain.outcomes import Outcome
 from streams.domain.shop import Shop
 from streams.domain.state import SkuIndex, Stock
+from streams.domain.versions import stale
 from topics.ids import ProductId
 from topics.numbers import ZERO
 from topics.products import Product
@@ -19,8 +20,8 @@ def name(books: Books, product: Product) -> Outcome:
     """
     shop = books.linked_shop()
     stock = books.stock(product.product_id)
-    if product.version is not None and stock.version is not None and product.version <= stock.version:
-        return Outcome.LATE if product.version < stock.version else Outcome.UNCHANGED
+    if (outcome := stale(product.version, stock.version)) is not None:
+        return outcome
     repaired = ", ".join(product.repaired) or None
     if repaired is not None or stock.repaired:
         exceptions.set_open(books, "text_repaired", f"product/{product.product_id}", repaired)

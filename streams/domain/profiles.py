@@ -9,6 +9,7 @@ from streams.domain.books import Books
 from streams.domain.customers import again, normal_email, revised, write
 from streams.domain.outcomes import Outcome
 from streams.domain.state import EmailEntry, SeenProfile
+from streams.domain.versions import stale
 from topics.customers import Customer
 from topics.ids import CustomerId, made_customer_id
 from topics.profiles import Profile
@@ -19,8 +20,8 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 def learn(books: Books, profile: Profile) -> Outcome:
     """Take in a profile of the point of sale: new, changed or deleted."""
     known = books.customer(profile.customer_id)
-    if known is not None and profile.version is not None and profile.version <= known.version:
-        return Outcome.LATE if profile.version < known.version else Outcome.UNCHANGED
+    if (outcome := stale(profile.version, None if known is None else known.version)) is not None:
+        return outcome
     email = normal_email(profile.email)
     names = [name for name in (profile.first_name, profile.last_name) if name]
     customer = revised(

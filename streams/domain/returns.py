@@ -9,15 +9,13 @@ from streams.domain.books import Books
 from streams.domain.life import Life
 from streams.domain.matching import Match, matches, name_product
 from streams.domain.outcomes import Outcome
-from streams.domain.parts import Part
+from streams.domain.parts import Part, Row
 from streams.domain.shop import Shop
 from streams.domain.state import PosEntry
-from topics.ids import LineId, OutletId, ProductId
+from topics.ids import OutletId
 from topics.numbers import ZERO
 from topics.pos_sales import PosSale
 from topics.sales import Sale, SaleReturn, SaleReturnLine
-
-_Key = tuple[LineId, str, ProductId | None]
 
 
 def take(books: Books, shop: Shop, sale: Sale, told: PosSale, entry: PosEntry) -> Outcome:
@@ -62,19 +60,18 @@ class _Taking:
         self._life = life
         self._told = told
         self._outlet = told.outlet_id or (before.outlet_id if before is not None else None)
-        self._credit: dict[_Key, Decimal] = {}
-        self._returned: dict[_Key, Decimal] = {}
-        self._unfulfilled: dict[_Key, Decimal] = {}
-        self._moved: dict[_Key, Decimal] = {}
-        self._parts: dict[_Key, Part] = {}
-        self._lines: dict[_Key, SaleReturnLine] = {}
+        self._credit: dict[Row, Decimal] = {}
+        self._returned: dict[Row, Decimal] = {}
+        self._unfulfilled: dict[Row, Decimal] = {}
+        self._moved: dict[Row, Decimal] = {}
+        self._parts: dict[Row, Part] = {}
         self._state: SaleReturn | None = None
         life.returns = [one for one in life.returns if one is not before]
         if before is not None and before.state == "returned":
             self._undo(before)
 
     def _undo(self, before: SaleReturn) -> None:
-        parts = {_key(part): part for line in self._life.lines for part in line.parts}
+        parts = {part.row: part for line in self._life.lines for part in line.parts}
         lines = {line.line_id: line for line in self._life.lines}
         for row in before.lines:
             key = (row.line_id, row.sku, row.product_id)
@@ -182,10 +179,10 @@ class _Taking:
         return most
 
     def _there(self, part: Part) -> Decimal:
-        return part.fulfilled - part.returned + part.open + self._credit.get(_key(part), ZERO)
+        return part.fulfilled - part.returned + part.open + self._credit.get(part.row, ZERO)
 
     def _take_from_part(self, part: Part, quantity: Decimal) -> None:
-        key = _key(part)
+        key = part.row
         self._parts[key] = part
         credit = min(quantity, self._credit.get(key, ZERO))
         if credit:
@@ -198,7 +195,3 @@ class _Taking:
         self._moved[key] = self._moved.get(key, ZERO) + back
         self._returned[key] = self._returned.get(key, ZERO) + back
         self._unfulfilled[key] = self._unfulfilled.get(key, ZERO) + credit + still_open
-
-
-def _key(part: Part) -> _Key:
-    return (part.line_id, part.sku, part.product_id)

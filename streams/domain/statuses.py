@@ -4,21 +4,15 @@ from typing import Final
 
 import msgspec
 
+import topics.statuses
 from topics.links import StoreLink
 from topics.orders import Order
 
-INCOMPLETE: Final = "INCOMPLETE"
+INCOMPLETE: Final = topics.statuses.ABANDONED
 """The payment status of an abandoned cart: never a sale, and nothing to wait for."""
 
-PAYMENT_STATUSES: Final = frozenset(
-    {"AWAITING_PAYMENT", "PAID", "CANCELLED", "REFUNDED", "PARTIALLY_REFUNDED", ""}
-)
-FULFILLMENT_STATUSES: Final = frozenset(
-    {
-        "AWAITING_PROCESSING", "PROCESSING", "SHIPPED", "DELIVERED", "WILL_NOT_DELIVER", "RETURNED",
-        "READY_FOR_PICKUP", "OUT_FOR_DELIVERY", "",
-    }
-)  # fmt: skip
+PAYMENT_STATUSES: Final = frozenset({*topics.statuses.PAYMENT_STATUSES, ""})
+FULFILLMENT_STATUSES: Final = frozenset({*topics.statuses.FULFILLMENT_STATUSES, ""})
 """What we know the meaning of. The custom statuses are not among them: what a merchant means by one, only the
 merchant knows. An absent status promises nothing: not paid, not sent."""
 GONE_OUT: Final = frozenset({"SHIPPED", "DELIVERED", "RETURNED"})

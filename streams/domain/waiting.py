@@ -1,14 +1,11 @@
 """Messages that wait: their store has no link yet, or what came before them is not decided yet (DOMAIN 2)."""
 
-import msgspec
-
 from streams.domain import exceptions, queues
 from streams.domain.books import Books
-from streams.domain.inbox import TOPIC_OF, Inbound
+from streams.domain.holding import held_from
+from streams.domain.inbox import Inbound
 from streams.domain.outcomes import Outcome
-from streams.domain.state import Held
 from streams.domain.statuses import INCOMPLETE
-from topics import codec
 from topics.orders import Order
 
 POS_SUBJECT = "pos"
@@ -24,16 +21,7 @@ def hold(books: Books, message: Inbound) -> Outcome:
     """Put the message at the end of the store's backlog; visibly, when it is for want of a link."""
     if isinstance(message, Order) and message.payment_status == INCOMPLETE:
         return Outcome.INCOMPLETE
-    moment = books.moment
-    held = Held(
-        TOPIC_OF[type(message)],
-        moment.source.partition,
-        moment.source.offset,
-        moment.received_at,
-        msgspec.Raw(codec.encode(message)),
-        moment.checksum,
-    )
-    queues.join(books, queues.BACKLOG, held=held)
+    queues.join(books, queues.BACKLOG, held=held_from(books.moment, message))
     if books.shop() is not None:
         return Outcome.WAITING
     if isinstance(message, Order):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.domain import orders, plain
+from streams.domain import plain, snapshots
 from tests.pure_store import PureStore, bundle, count, item, link, order, outlet
 from topics.codec import encode
 from topics.ids import OutletId
@@ -86,7 +86,7 @@ def test_a_plain_order_ends_as_the_general_way_ends_for_it(
 ) -> None:
     quick = _life(its_link, counts, told)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(orders, "place", lambda *_: None)
+        patch.setattr(snapshots, "place", lambda *_: None)
         general = _life(its_link, counts, told)
     assert quick.events == general.events
     assert [encode(event) for event in quick.events] == [encode(event) for event in general.events]
@@ -100,7 +100,7 @@ def test_an_order_that_one_outlet_can_do_is_plain(monkeypatch: pytest.MonkeyPatc
         placed.append(plain.place(*given))
         return placed[-1]
 
-    monkeypatch.setattr(orders, "place", noted)
+    monkeypatch.setattr(snapshots, "place", noted)
     store = _life(link(), [("cup", "o1", 0), ("cup", "o2", 5)], [order("A", item("CUP", 2))])
     assert [found.outlet for found in placed if found is not None] == ["o2"]
     assert store.sale("A").lines[0].allocations[0].quantity == Decimal(2)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from topics.decoders import lenient, record, wire
-from topics.decoders.statuses import ABANDONED, FULFILLMENT_STATUSES, PAYMENT_STATUSES
 from topics.errors import ContractError, shown
 from topics.ids import OutletId
 from topics.links import Outlet, Processor, StoreLink
 from topics.numbers import ZERO, exact
+from topics.statuses import ABANDONED, FULFILLMENT_STATUSES, PAYMENT_STATUSES
 
 MAX_PRECISION = 4
 SHOWN_KEY = 40

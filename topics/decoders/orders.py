@@ -24,12 +24,12 @@ from topics.decoders.order_wire import (
     WireTaxed,
     WireTender,
 )
-from topics.decoders.statuses import ABANDONED, FULFILLMENT_STATUSES, PAYMENT_STATUSES
 from topics.errors import WEBHOOK_BODY, ContractError, shown
 from topics.fulfillments import FulfillmentType
 from topics.ids import LineId, OrderId
 from topics.numbers import ZERO, exact
 from topics.orders import Component, Order, OrderItem
+from topics.statuses import ABANDONED, FULFILLMENT_STATUSES, PAYMENT_STATUSES
 
 ORDER = record.Shape(WireOrder)
 _TAXED = record.Shape(WireTaxed)

@@ -16,8 +16,8 @@ from topics.decoders.pos_fulfillments import WireFulfillment
 from topics.decoders.pos_sale_wire import WireSale
 from topics.decoders.products import WireProduct
 from topics.decoders.profiles import WireProfile
-from topics.decoders.statuses import FULFILLMENT_STATUSES, PAYMENT_STATUSES
 from topics.registry import TOPICS, Topic
+from topics.statuses import FULFILLMENT_STATUSES, PAYMENT_STATUSES
 
 FOLDER = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
