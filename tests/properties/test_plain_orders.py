@@ -57,7 +57,7 @@ def items(draw: st.DrawFn) -> tuple[OrderItem, ...]:
 
 
 @st.composite
-def snapshots(draw: st.DrawFn) -> list[Order]:
+def several_orders(draw: st.DrawFn) -> list[Order]:
     """Snapshots of a few orders, each of which may come again with other lines."""
     return [
         order(
@@ -80,7 +80,7 @@ COUNTS = st.fixed_dictionaries(
 
 
 @settings(max_examples=300)
-@given(links(), COUNTS, snapshots())
+@given(links(), COUNTS, several_orders())
 def test_a_plain_order_ends_as_the_general_way_ends_for_it(
     its_link: StoreLink, counts: list[tuple[str, str, int]], told: list[Order]
 ) -> None:
