@@ -45,7 +45,7 @@ def set_link(books: Books, link: StoreLink | None) -> Outcome:
                 if raw != stock.raw:
                     levels.publish(books, ProductId(name), stock, stock.outlets, raw)
         _note_strays(books, shop, [stock for _, stock in rows])
-    if before is not None and _meanings(before) != _meanings(link):
+    if before is None or _meanings(before) != _meanings(link):
         _release_parked(books, link)
     short = sorted({"\0".join(name.split("\0")[:2]) for name in queues.names(books, "short\0")})
     if short:

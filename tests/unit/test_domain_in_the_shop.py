@@ -283,6 +283,15 @@ def test_a_custom_status_is_understood_as_soon_as_the_link_says_what_it_means() 
     assert (store.sale("A").state, store.flags("A"), store.online("CUP")) == ("pending", [], 8)
 
 
+def test_a_custom_status_is_understood_too_when_the_link_was_removed_in_between() -> None:
+    store = shop(count("cup", "o1", 10))
+    store.tell(order("A", item("CUP", 2), fulfillment_status="CUSTOM_FULFILLMENT_STATUS_1"))
+    store.link(None)
+    store.link(link(fulfillment_statuses={"CUSTOM_FULFILLMENT_STATUS_1": "PROCESSING"}))
+    store.check()
+    assert (store.sale("A").state, store.flags("A")) == ("pending", [])
+
+
 def test_an_outlet_that_is_disconnected_with_something_promised_is_an_exception_until_that_ends() -> None:
     store = shop(count("cup", "o1", 10))
     sold(store)
