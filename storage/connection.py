@@ -11,7 +11,6 @@ COMMAND_S = 120.0
 """A statement that has no answer after so long is given up and tried again on a new session."""
 
 _SESSION = {
-    "search_path": SCHEMA,
     "timezone": "UTC",
     # A host that vanished without a word is noticed within about a minute.
     "tcp_keepalives_idle": "20",
@@ -57,11 +56,25 @@ def passes(error: BaseException) -> bool:
     return isinstance(error, _AWAY)
 
 
-async def connect(options: Mapping[str, Any], *, name: str, settings: Mapping[str, str] | None = None) -> Any:
-    """Open a session; `options` are those of `asyncpg.connect`, `name` is what pg_stat_activity shows."""
+async def connect(
+    options: Mapping[str, Any],
+    *,
+    name: str,
+    settings: Mapping[str, str] | None = None,
+    schema: str = SCHEMA,
+) -> Any:
+    """Open a session; `options` are those of `asyncpg.connect`, `name` is what pg_stat_activity shows.
+
+    Names in statements mean those of `schema`.
+    """
     return await asyncpg.connect(
         **options,
         timeout=CONNECT_S,
         command_timeout=COMMAND_S,
-        server_settings={"application_name": name[:63], **_SESSION, **(settings or {})},
+        server_settings={
+            "application_name": name[:63],
+            **_SESSION,
+            "search_path": schema,
+            **(settings or {}),
+        },
     )

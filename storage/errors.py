@@ -19,3 +19,7 @@ class OutOfPlaceError(StorageError):
 
 class RowError(ValueError):
     """A value of an event cannot stand in its column; the event becomes a dead letter."""
+
+
+class BusyError(StorageError):
+    """Another operator has the turn; nothing was changed."""

@@ -6,13 +6,14 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from storage import progress, schema
+from storage import progress
 from storage.backoff import Backoff
 from storage.connection import CLIENT_ERRORS, WRITING, connect, passes
 from storage.encoding import prepare
 from storage.intake import Batch, take_in
 from storage.progress import Place
 from storage.rows import TARGETS
+from storage.schema import HISTORY, Schema, check
 from storage.sink import write_unit
 
 log = logging.getLogger(__name__)
@@ -36,13 +37,21 @@ class History:
     """Writes the topics' events into Postgres, each exactly once, one session per partition number.
 
     `options` are those of `asyncpg.connect`; `consumer` names the progress; `prefix` is what topic names
-    begin with. Errors that pass (Postgres down, restarting, read-only, out of connections, a deadlock) are
-    waited out for ever, with a warning each time, and stand in `trouble` meanwhile. Others are raised: the
-    worker stops and nothing has been skipped.
+    begin with; `schema` is where the tables are. Errors that pass (Postgres down, restarting, read-only, out
+    of connections, a deadlock) are waited out for ever, with a warning each time, and stand in `trouble`
+    meanwhile. Others are raised: the worker stops and nothing has been skipped.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, consumer: str, prefix: str = "") -> None:
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        *,
+        consumer: str,
+        prefix: str = "",
+        schema: Schema = HISTORY,
+    ) -> None:
         self._options = options
+        self._schema = schema
         self._consumer = consumer
         self._topics = {f"{prefix}{name}": name for name in TARGETS}
         self._positions: dict[Place, int | None] = {}
@@ -73,9 +82,11 @@ class History:
         await self.release({partition for _, partition in asked})
 
         async def read() -> dict[Place, int | None]:
-            connection = await connect(self._options, name=f"tillstream {self._consumer}")
+            connection = await connect(
+                self._options, name=f"tillstream {self._consumer}", schema=self._schema.name
+            )
             try:
-                await schema.check(connection)
+                await check(connection, self._schema)
                 return await progress.read(connection, self._consumer, asked)
             finally:
                 connection.terminate()
@@ -137,7 +148,7 @@ class History:
         session = self._sessions.get(partition)
         if session is None or session.is_closed():
             name = f"tillstream {partition} {self._consumer}"
-            session = await connect(self._options, name=name, settings=WRITING)
+            session = await connect(self._options, name=name, settings=WRITING, schema=self._schema.name)
             await prepare(session)
             self._sessions[partition] = session
         return session

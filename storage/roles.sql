@@ -28,3 +28,17 @@ GRANT SELECT (
 -- What later versions of the schema add.
 ALTER DEFAULT PRIVILEGES IN SCHEMA tillstream GRANT SELECT ON TABLES TO tillstream_writer, tillstream_reader;
 ALTER DEFAULT PRIVILEGES IN SCHEMA tillstream GRANT INSERT, UPDATE, DELETE ON TABLES TO tillstream_writer;
+
+-- What operators did: those who run commands that change something need `tillstream_operator`.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tillstream_operator') THEN
+        CREATE ROLE tillstream_operator NOLOGIN;
+    END IF;
+END
+$$;
+GRANT tillstream_writer TO tillstream_operator;
+GRANT USAGE ON SCHEMA tillstream_operations TO tillstream_operator;
+GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA tillstream_operations TO tillstream_operator;
+REVOKE INSERT, UPDATE ON tillstream_operations.migrations FROM tillstream_operator;
+ALTER DEFAULT PRIVILEGES IN SCHEMA tillstream_operations GRANT SELECT, INSERT, UPDATE ON TABLES TO tillstream_operator;

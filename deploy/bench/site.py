@@ -17,7 +17,7 @@ from deploy.demo.keeper import WorkerProcess
 from deploy.demo.publisher import Publisher
 from deploy.local.stack import Stack
 from deploy.verify.history import HistoryView
-from storage.schema import migrate
+from storage.schema import migrate_all
 from streams.provision import create
 from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
 
@@ -56,7 +56,7 @@ class Site:
         await admin.execute(f'CREATE DATABASE "{self._database}"')
         await admin.close()
         await create(self.settings, partitions=self.settings.worker.partitions)
-        await migrate(await self.view.connection())
+        await migrate_all(await self.view.connection())
         await self._admin.start()
         await self.publisher.__aenter__()
         return self

@@ -22,7 +22,7 @@ from deploy.verify.ledger import Ledger
 from deploy.verify.rows import OrderKey
 from deploy.verify.told import counted
 from deploy.verify.verdict import judge
-from storage.schema import migrate
+from storage.schema import migrate_all
 from streams.provision import create
 from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
 from topics.ids import OrderId, StoreId, sale_id
@@ -76,7 +76,7 @@ class Demo:
     async def start(self) -> None:
         """Make topics and schema, and start the workers."""
         await create(self._settings, partitions=self._options.partitions, replicas=1)
-        await migrate(await self._history.connection())
+        await migrate_all(await self._history.connection())
         self._keeper.start()
         await self._ledger.start()
         await self._calm.start()

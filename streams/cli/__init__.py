@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from streams.cli import (
+    audit,
     bench,
     customers,
     db,
@@ -83,6 +84,7 @@ def _root(
 # In the order in which `--help` lists them, within the panels of streams/cli/panels.py.
 for module in (
     demo,
+    audit,
     bench,
     quality,
     stack,
@@ -100,6 +102,7 @@ for module in (
     topics,
     db,
     dlq,
+    audit,
 ):
     module.register(app)
 

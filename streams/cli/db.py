@@ -27,17 +27,20 @@ def migrate(as_json: Json = False) -> None:
     """Bring the database to this program's version; may be run any number of times, also at once."""
     from storage import schema
 
-    done = ask(schema.migrate, known_schema=False)
+    done = ask(schema.migrate_all, known_schema=False)
     if as_json:
         print_json(
             {
-                "applied": [{"version": one.version, "name": one.name} for one in done],
+                "applied": [
+                    {"schema": one.name, "version": migration.version, "name": migration.name}
+                    for one, migration in done
+                ],
                 "version": len(schema.migrations()),
             }
         )
         return
-    for one in done:
-        typer.echo(f"applied {one.version} ({one.name})")
+    for one, migration in done:
+        typer.echo(f"applied {one.name} {migration.version} ({migration.name})")
     typer.echo(f"the database has version {len(schema.migrations())}" + ("" if done else " already"))
 
 

@@ -73,7 +73,7 @@ async def history_of_a_day(database: str) -> AsyncIterator[str]:
     Two days later another, of a month before, comes back: half of its money must be given back at Stripe.
     """
     connection = await asyncpg.connect(database)
-    await schema.migrate(connection)
+    await schema.migrate_all(connection)
     await connection.close()
     sale_id = ids.sale_id(STORE, OrderId("1001"))
     at_auckland = SaleFulfillment(

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from deploy.local.stack import Endpoints
 from storage.rows import TARGETS
-from storage.schema import migrate
+from storage.schema import migrate_all
 from streams.provision import create
 from streams.runtime.errors import ExitCode
 from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
@@ -87,7 +87,7 @@ class Installation:
 
     async def _migrate(self) -> None:
         async with self.connected() as connection:
-            await migrate(connection)
+            await migrate_all(connection)
 
     def _partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
         prefix = self.settings.worker.prefix
