@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from tests.pure_store import PureStore, count, item, order, shop
 from topics.ids import OutletId, PosSaleId, ProductId
 from topics.pos_fulfillments import PosFulfillment, PosFulfillmentLine
 from topics.pos_sales import PosPayment, PosSale, PosSaleLine
@@ -110,3 +111,21 @@ def handed_over(
     """Return the fulfilment of so many pieces of these products, all gone out."""
     rows = (pos_row(name, count, count, picked=count, packed=count) for name, count in pieces)
     return progress(order_id, *rows, state="fulfilled", version=version, **changes)
+
+
+def sold(
+    quantity: int = 3, *, level: int = 10, link: dict[str, Any] | None = None, **changes: Any
+) -> PureStore:
+    """Return a store with order A of so many cups from o1, which the point of sale has acknowledged."""
+    store = shop(count("cup", "o1", level), count("cup", "o2", 0), **(link or {}))
+    store.tell(order("A", item("CUP", quantity), **changes))
+    store.tell(acknowledged("A", pos_line("cup", quantity)))
+    return store
+
+
+def gone_out(quantity: int = 3, **settings: Any) -> PureStore:
+    """Return such a store whose cups have been handed over and counted."""
+    store = sold(quantity, **settings)
+    store.tell(handed_over("A", ("cup", quantity)))
+    store.tell(count("cup", "o1", settings.get("level", 10) - quantity))
+    return store

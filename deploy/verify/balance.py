@@ -79,7 +79,9 @@ def _check_pieces(ledger: Ledger, findings: Findings) -> None:
     for key in wanted.keys() | ledger.pieces.keys():
         said, due = ledger.pieces.get(key) or Pieces(), wanted.get(key) or Pieces()
         if said != due and key[0] not in backfilled:
-            findings.add("unequal", f"{_name(ledger.sales[key[0]])}, {key[1]}: {due}; its movements: {said}")
+            seen = ledger.sales.get(key[0])
+            of = f"sale {key[0]}, which is not on its topic" if seen is None else _name(seen)
+            findings.add("unequal", f"{of}, {key[1]}: {due}; its movements: {said}")
 
 
 def _check_lines(sale: SeenSale, findings: Findings) -> None:

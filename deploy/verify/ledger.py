@@ -116,12 +116,16 @@ class Ledger:
         """Take in what has been committed since the last call; return the number of records."""
         count = 0
         for partition, records in (await self._consumer.getmany(timeout_ms=timeout_ms)).items():
-            take = self._takers[partition.topic.removeprefix(self._prefix)]
+            topic = partition.topic.removeprefix(self._prefix)
             for record in records:
-                take(record.value)
+                self.take(topic, record.value)
             count += len(records)
         self.records += count
         return count
+
+    def take(self, topic: str, value: bytes) -> None:
+        """Take in one record of a topic (its name without prefix)."""
+        self._takers[topic](value)
 
     async def read_to_end(self) -> None:
         """Take in everything that is committed now."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deploy.local.stack import Stack
+from tests.system import whole_life
 from tests.system.installation import Installation
 
 
@@ -16,3 +17,11 @@ async def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
         shop.start("history")
         yield shop
         shop.assert_workers_unharmed()
+
+
+@pytest.fixture(scope="session")
+async def lived(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+    """An installation in which whole lives were told, with the stock worker killed on the way."""
+    async with Installation.on(stack.endpoints, tmp_path_factory.mktemp("lived")) as shop:
+        await whole_life.tell(shop)
+        yield shop

@@ -77,6 +77,7 @@ class Till:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
         await self._consumer.stop()
 
     def check(self) -> None:
