@@ -16,6 +16,8 @@ SECRETS_DIR_VARIABLE = "TILLSTREAM_SECRETS_DIR"
 # What Kafka allows in a topic or group name; everything of ours begins with the prefix.
 _PREFIX = re.compile(r"[A-Za-z0-9._-]*")
 
+LAST_PORT = 65_535
+
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -203,6 +205,10 @@ class WorkerSettings(_Section):
     table_dir: Path | None = None
     """Where rows go that leave memory: a folder on a local disk, in which each worker makes its own."""
     shutdown_grace_s: Seconds = 10.0
+    http_host: str = "127.0.0.1"
+    """Where the worker answers probes and Prometheus; it has no password, so loopback unless told."""
+    http_port: Annotated[int, Field(ge=0, le=LAST_PORT)] = 9640
+    """Port of the stock worker of slot 0; see `port`. 0: no worker answers."""
 
     @field_validator("prefix")
     @classmethod
@@ -238,6 +244,16 @@ class WorkerSettings(_Section):
     def app_id(self, kind: str) -> str:
         """The app id and consumer group of a kind of worker (`stock`, `history`)."""
         return f"{self.prefix}{kind}"
+
+    def port(self, kind: str, slot: int | None = None) -> int | None:
+        """The port at which a worker answers; None when none does.
+
+        History workers have the port after their stock worker's, further slots the next pairs.
+        """
+        if not self.http_port:
+            return None
+        port = self.http_port + 2 * (self.slot if slot is None else slot) + (kind == "history")
+        return port if port <= LAST_PORT else None
 
     def member(self, kind: str) -> str:
         """The static group member that this process is."""

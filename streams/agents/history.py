@@ -1,8 +1,9 @@
 """The history worker, put together: what the topics say becomes rows in Postgres."""
 
+import time
 from typing import Any
 
-from storage.history import History
+from storage.history import History, Trouble
 from streams.runtime.batch import TP
 from streams.runtime.worker import Worker, build_history_worker
 from streams.settings import Settings
@@ -25,6 +26,7 @@ def history_worker(settings: Settings) -> Worker:
 
     worker = build_history_worker(settings, positions=positions, write=history.write, on_revoked=leave)
     worker.on_stopped.append(history.close)
+    worker.health.trouble = lambda: _told(history.trouble)
     topics = sorted(topic.removeprefix(settings.worker.prefix) for topic in history.topics)
 
     @worker.app.agent(worker.topic(*topics), name="history")
@@ -33,3 +35,11 @@ def history_worker(settings: Settings) -> Worker:
             worker.put(batch)
 
     return worker
+
+
+def _told(trouble: Trouble | None) -> str | None:
+    if trouble is None:
+        return None
+    return (
+        f"Postgres does not take the history since {time.monotonic() - trouble.since:.0f} s: {trouble.reason}"
+    )

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
+
+# The thread of the consumer is asked once a second; one that is silent for so long hangs.
+SILENT_S = 60.0
 
 
 class State(StrEnum):
@@ -38,6 +43,8 @@ class LaneHealth:
     """Next offset per topic, as committed."""
     lag: dict[str, int] = field(default_factory=dict)
     """Committed offsets still to read per topic, sampled each second."""
+    waits_s: float = 0.0
+    """Age of the oldest record that the lane has taken and not committed, sampled each second; 0: none."""
 
 
 @dataclass(slots=True)
@@ -50,6 +57,22 @@ class TableHealth:
     """Rows that left memory for the disk, recovery included."""
     read: int = 0
     """Rows that were read from disk."""
+
+
+class TableSize(NamedTuple):
+    """Rows of a table over the partitions that the worker owns; those on disk are counted about."""
+
+    table: str
+    memory_rows: int
+    disk_rows: int
+
+
+def _no_tables() -> Iterable[TableSize]:
+    return ()
+
+
+def _no_trouble() -> str | None:
+    return None
 
 
 @dataclass(slots=True)
@@ -72,12 +95,37 @@ class WorkerHealth:
     """Of the last recovery, like `restore_s`; about, when some are not in memory."""
     restore_s: float = 0.0
     tables: TableHealth = field(default_factory=TableHealth)
+    table_sizes: Callable[[], Iterable[TableSize]] = _no_tables
+    """Asked when someone looks."""
+    trouble: Callable[[], str | None] = _no_trouble
+    """What it waits for at the moment, such as Postgres; it goes on by itself."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """How decisions ended."""
+    exceptions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Committed changes of exceptions: kind, and opened, told anew or closed."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Committed dead letters by reason."""
+    heard_at: float = field(default_factory=time.monotonic)
+    """When the consumer's thread answered last; a `time.monotonic()`."""
 
     def enter(self, state: State, reason: str = "") -> None:
         """Begin a state; death is final."""
         if self.state is State.DEAD:
             return
         self.state, self.since, self.reason = state, time.time(), reason
+        self.heard_at = time.monotonic()
+
+    @property
+    def live(self) -> bool:
+        """Whether a new start would not help: it is not dead, and its consumer's thread answers."""
+        if self.state is State.RUNNING:
+            return time.monotonic() - self.heard_at < SILENT_S
+        return self.state is not State.DEAD
+
+    @property
+    def ready(self) -> bool:
+        """Whether it works on records."""
+        return self.state is State.RUNNING and self.live
 
     @property
     def records(self) -> int:
@@ -97,11 +145,19 @@ class WorkerHealth:
             "state": str(self.state),
             "since": self.since,
             "reason": self.reason,
+            "live": self.live,
+            "ready": self.ready,
+            "trouble": self.trouble(),
             "assignments": self.assignments,
             "transaction_retries": self.transaction_retries,
             "restored_rows": self.restored_rows,
             "restore_s": round(self.restore_s, 3),
             "tables": {name: getattr(self.tables, name) for name in TableHealth.__slots__},
+            "table_rows": {
+                size.table: {"memory": size.memory_rows, "disk": size.disk_rows}
+                for size in self.table_sizes()
+            },
+            "outcomes": dict(self.outcomes),
             "lag": self.lag,
             "lanes": [
                 {name: getattr(lane, name) for name in LaneHealth.__slots__}

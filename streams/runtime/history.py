@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from faust.types import TP
@@ -12,10 +13,12 @@ from faust.types import TP
 from streams.runtime.batch import Batch
 from streams.runtime.lanes import Lane, Queued
 from streams.runtime.positions import Start, start_positions
-from streams.runtime.runtime import Runtime, count
+from streams.runtime.runtime import Runtime
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
+
+EVENT_TIME = "ce_time"
 
 Positions = Callable[[set[TP]], Awaitable[Mapping[TP, int | None]]]
 Write = Callable[[int, Sequence[Batch]], Awaitable[None]]
@@ -91,13 +94,23 @@ class HistoryRuntime(Runtime):
         began = time.perf_counter()
         batches = [batch for batch, _ in queued]
         await self._write(lane.partition, batches)
-        count(
-            lane.health,
-            sum(len(batch.records) for batch in batches),
-            0.0,
-            time.perf_counter() - began,
-            {batch.topic: batch.next_offset for batch in batches},
-        )
+        self.count(lane.health, batches, 0.0, time.perf_counter() - began)
+        now = datetime.now(UTC)
+        for batch in batches:
+            if batch.records and (happened := event_time(batch.records[0])) is not None:
+                self.metrics.freshness((now - happened).total_seconds())
 
     async def stop(self) -> None:
         """The writer is its owner's to close."""
+
+
+def event_time(record: Any) -> datetime | None:
+    """When the event of a record happened, as its header says; None when it has none that can be read."""
+    for name, value in record.headers:
+        if name == EVENT_TIME:
+            try:
+                time = datetime.fromisoformat(value.decode())
+            except ValueError:
+                return None
+            return time if time.tzinfo else None
+    return None

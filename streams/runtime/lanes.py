@@ -6,7 +6,7 @@ import asyncio
 import collections
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from faust.types import TP
@@ -101,11 +101,18 @@ class Lane:
         }
         self._queued_batches = 0
         self._queued_records = 0
+        self._in_hand: list[Queued] = []
         self._full = False
         self._closing = False
         self._awaited = set(behind)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest record that waits here was written, in ms since 1970; None when none does."""
+        heads = (queue[0] for queue in self._queues.values() if queue)
+        return min((time for entry in (*self._in_hand, *heads) if (time := entry.time)), default=None)
 
     def open(self, failed: Callable[[BaseException], None]) -> None:
         """Start working; `failed` is told what ended the lane before its time."""
@@ -184,8 +191,9 @@ class Lane:
                 await asyncio.sleep(pause)
                 if self._closing:
                     break
-            queued = [] if self.pending else self._drain()
+            queued = self._in_hand = [] if self.pending else self._drain()
             await self._work.run(self, queued)
+            self._in_hand = []
             self._pace.done()
             for entry in queued:
                 entry.batch.ack()
@@ -240,6 +248,9 @@ class Lanes:
 
     def __len__(self) -> int:
         return len(self._lanes)
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(list(self._lanes.values()))
 
     def put(self, batch: Batch, handle: Handler | None = None) -> None:
         """Queue a batch on its lane; without a lane it is of an earlier assignment, and dropped."""

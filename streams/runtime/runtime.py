@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from faust.types import TP
 
+from streams.runtime.batch import Batch
 from streams.runtime.health import LaneHealth, State, WorkerHealth
 from streams.runtime.lanes import Lane, Lanes, Work
+from streams.runtime.metrics import Metrics
 from streams.runtime.pace import Budget, Pace
 from streams.runtime.positions import Start
 from streams.settings import Settings
@@ -31,6 +33,7 @@ class Runtime(ABC):
         self.app_id = settings.worker.app_id(self.kind)
         self.member = settings.worker.member(self.kind)
         self.health = WorkerHealth(self.kind, self.member)
+        self.metrics = Metrics(self.health)
         self.lanes = Lanes(settle_s)
         self.failed: Callable[[BaseException], None] = _unheard
         """Told what ends a lane before its time; set by the worker."""
@@ -91,18 +94,22 @@ class Runtime(ABC):
         self.health.enter(State.RUNNING)
         log.info("%s owns partitions %s", self.member, sorted(by_partition))
 
+    def count(self, health: LaneHealth, batches: Sequence[Batch], decide_s: float, commit_s: float) -> None:
+        """Add a committed unit to its lane's counters."""
+        now = time.time()
+        records = 0
+        for batch in batches:
+            health.positions[batch.topic] = batch.next_offset
+            if batch.records:
+                records += len(batch.records)
+                self.metrics.latency(now - batch.records[0].timestamp / 1000)
+        health.units += 1
+        health.records += records
+        health.decide_s += decide_s
+        health.commit_s += commit_s
+        health.committed_at = now
+        self.metrics.unit(records, decide_s, commit_s)
+
 
 def _unheard(error: BaseException) -> None:
     raise error
-
-
-def count(
-    health: LaneHealth, records: int, decide_s: float, commit_s: float, positions: Mapping[str, int]
-) -> None:
-    """Add a committed unit to a lane's counters."""
-    health.units += 1
-    health.records += records
-    health.decide_s += decide_s
-    health.commit_s += commit_s
-    health.committed_at = time.time()
-    health.positions.update(positions)

@@ -13,12 +13,14 @@ from faust.types import TP
 
 from streams.runtime.disk import Disk
 from streams.runtime.errors import UnitError, WorkerError
+from streams.runtime.health import TableSize
 from streams.runtime.lanes import Lane, Queued
 from streams.runtime.positions import Start, start_positions
 from streams.runtime.recovery import restore
-from streams.runtime.runtime import Runtime, count
+from streams.runtime.runtime import Runtime
 from streams.runtime.store import Rows, Store
 from streams.runtime.tables import TableSpec
+from streams.runtime.tally import LETTERS
 from streams.runtime.tier import Tiers
 from streams.runtime.transactions import Transactors
 from streams.runtime.unit import KafkaUnit
@@ -62,6 +64,7 @@ class StockRuntime(Runtime):
         self._owned: set[int] = set()
         self._restored: set[int] = set()
         self._tiers: Tiers | None = None
+        self.health.table_sizes = self._sizes
 
     async def prepare(self) -> None:
         """Make the folder for rows that leave memory; raises `SettingsError` when that cannot be."""
@@ -89,6 +92,14 @@ class StockRuntime(Runtime):
     def _store(self, table: str) -> Store:
         store: Store = self.app.tables[table].data
         return store
+
+    def _sizes(self) -> Iterable[TableSize]:
+        if not self._restored:
+            return
+        for name in self.tables:
+            parts = list(self._store(name).partitions.values())
+            disk = sum(rows.cold.count() for rows in parts if rows.cold is not None)
+            yield TableSize(name, sum(len(rows.data) for rows in parts), disk)
 
     def work(self) -> StockRuntime:
         """Itself."""
@@ -192,6 +203,14 @@ class StockRuntime(Runtime):
         if self._tiers is not None:
             await asyncio.to_thread(self._tiers.disk.delete)
 
+    def _tell(self, unit: KafkaUnit) -> None:
+        """Add what a committed unit has to tell."""
+        for (topic, name, change), count in unit.counts.items():
+            if topic == LETTERS:
+                self.health.refused[name] += count
+            else:
+                self.health.exceptions[name, change] += count
+
     def _unit(self, lane: Lane) -> KafkaUnit:
         return KafkaUnit(lane.partition, self, self._transactors[lane.partition])
 
@@ -202,8 +221,7 @@ class StockRuntime(Runtime):
         if tiers is not None and tiers.disk.failure is not None:
             # A handler that takes any error for the record's own fault must not decide without its rows.
             raise tiers.disk.failure
-        positions = {batch.topic: batch.next_offset for batch, _ in queued}
-        offsets = {TopicPartition(topic, lane.partition): offset for topic, offset in positions.items()}
+        offsets = {TopicPartition(batch.topic, lane.partition): batch.next_offset for batch, _ in queued}
         sealing = time.perf_counter()
         await self._transactors[lane.partition].commit(sealed, offsets)
         sealed.apply()
@@ -212,12 +230,12 @@ class StockRuntime(Runtime):
             self.health.tables.memory = tiers.used
         lane.pending = unit.pending
         health = lane.health
-        count(
+        self.count(
             health,
-            sum(len(batch.records) for batch, _ in queued),
+            [batch for batch, _ in queued],
             decide_s + sealing - began,
             time.perf_counter() - sealing,
-            positions,
         )
+        self._tell(unit)
         health.events += unit.events
         health.changed_rows += sealed.changed_rows

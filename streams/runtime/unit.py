@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, overload
@@ -11,6 +12,7 @@ from aiokafka.structs import TopicPartition
 from streams.runtime.errors import RecordTooLargeError
 from streams.runtime.store import Rows
 from streams.runtime.tables import TableSpec, TableView
+from streams.runtime.tally import COUNTED, Counted, CountingBuilder
 
 T = TypeVar("T")
 
@@ -63,7 +65,9 @@ class KafkaUnit:
     dropped with its batches.
     """
 
-    __slots__ = ("_maker", "_open", "_plan", "_views", "batches", "events", "now", "partition", "pending")
+    __slots__ = (
+        "_maker", "_open", "_plan", "_views", "batches", "counts", "events", "now", "partition", "pending",
+    )  # fmt: skip
 
     def __init__(self, partition: int, plan: UnitPlan, maker: BatchMaker) -> None:
         self.partition = partition
@@ -72,10 +76,12 @@ class KafkaUnit:
         self.pending = False
         """Set by a handler that has more to do than fits a unit: `continue_` goes on at once."""
         self.events = 0
+        self.counts: Counter[Counted] = Counter()
+        """Of the events, those that someone may have to look at."""
         self.batches: dict[str, list[BatchBuilder]] = {}
         self._plan = plan
         self._maker = maker
-        self._open: dict[str, BatchBuilder] = {}
+        self._open: dict[str, BatchBuilder | CountingBuilder] = {}
         self._views: dict[str, TableView[Any]] = {}
 
     @overload
@@ -145,9 +151,12 @@ class KafkaUnit:
         self._open.clear()
         return Sealed(self.batches, changes)
 
-    def _begin(self, topic: str, name: str) -> BatchBuilder:
-        builder = self._open[topic] = self._maker.create_batch()
-        self.batches.setdefault(name, []).append(builder)
+    def _begin(self, topic: str, name: str) -> BatchBuilder | CountingBuilder:
+        made = self._maker.create_batch()
+        self.batches.setdefault(name, []).append(made)
+        count = COUNTED.get(topic)
+        builder = made if count is None else CountingBuilder(made.append, count, self.counts)
+        self._open[topic] = builder
         return builder
 
 

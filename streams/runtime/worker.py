@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 from streams.runtime.app import WorkerApp, batch_topic, build_app
 from streams.runtime.batch import Batch
 from streams.runtime.client_log import ClientLog
+from streams.runtime.endpoint import Endpoint
 from streams.runtime.errors import ExitCode, UnitError, WorkerError
 from streams.runtime.health import State, WorkerHealth
 from streams.runtime.history import HistoryRuntime, Hook, Positions, Write
@@ -142,6 +143,8 @@ class Worker:
             asyncio.create_task(self._live(), name="app"),
             asyncio.create_task(self._sample(), name="sample"),
         ]
+        if (endpoint := self._endpoint()) is not None:
+            self._tasks.append(asyncio.create_task(endpoint.serve(), name="endpoint"))
         try:
             await self._ended.wait()
         finally:
@@ -181,16 +184,32 @@ class Worker:
             await asyncio.sleep(SAMPLE_S)
             if self.health.state is not State.RUNNING:
                 continue
+            now = time.time()
+            for lane in self.runtime.lanes:
+                lane.health.waits_s = max(0.0, now - lane.oldest / 1000) if lane.oldest else 0.0
             try:
                 standing = await self.app.consumer._thread.standing()
             except KafkaError as error:
                 log.info("sampling the lag: %r", error)
                 continue
+            finally:
+                self.health.heard_at = time.monotonic()
             for tp, found in standing.items():
-                lane = self.health.lanes.get(tp.partition)
-                if lane is not None and found.end is not None:
-                    committed = lane.positions.get(tp.topic, found.position)
-                    lane.lag[tp.topic] = max(0, found.end - committed)
+                owned = self.health.lanes.get(tp.partition)
+                if owned is not None and found.end is not None:
+                    committed = owned.positions.get(tp.topic, found.position)
+                    owned.lag[tp.topic] = max(0, found.end - committed)
+
+    def _endpoint(self) -> Endpoint | None:
+        """Where probes and Prometheus ask; None when it is off."""
+        worker, kind = self.settings.worker, self.runtime.kind
+        port = worker.port(kind)
+        if port is None:
+            return None
+        return Endpoint(
+            self.runtime.metrics.registry, worker.http_host, port, self.health,
+            app_id=self.runtime.app_id, slot=worker.slot, pid=os.getpid(),
+        )  # fmt: skip
 
     async def _leave(self) -> ExitCode:
         """Finish the units in flight, then stop everything else, within the grace."""
