@@ -34,6 +34,7 @@ def stock_worker(settings: Settings, partitions: int) -> Worker:
         on_start=backlogs.find,
         continue_=backlogs.go_on,
     )
+    worker.health.outcomes = backlogs.outcomes
     for source in (links, products, inventory, profiles, orders, pos_sales, pos_fulfillments):
         source.subscribe(worker, backlogs)
     return worker
