@@ -5,11 +5,10 @@ from typing import Final
 
 import msgspec
 
-from streams.domain import acknowledgements, queues, tables
+from streams.domain import queues, tables
 from streams.domain.books import Books
-from streams.domain.holding import held_from, moment_of
-from streams.domain.shop import Shop
-from streams.domain.state import Early, PosEntry
+from streams.domain.holding import held_from
+from streams.domain.state import Early, Held, PosEntry
 from topics.ids import PosSaleId, SaleId
 from topics.pos_sales import PosSale
 
@@ -18,21 +17,48 @@ KEPT: Final = timedelta(days=7)
 
 _ORDER = "order\0"
 _POS_SALE = "pos\0"
-_decode = msgspec.json.Decoder(PosSale).decode
+decode = msgspec.json.Decoder(PosSale).decode
+"""Return the message that is kept as the body of what `take_out` gives."""
 
 
-def hold(books: Books, sale_id: SaleId, told: PosSale) -> None:
-    """Keep the acknowledgement of a sale whose order has not come; a later one replaces it."""
+def hold(books: Books, sale_id: SaleId, told: PosSale, entry: PosEntry) -> None:
+    """Keep the acknowledgement of a sale whose order has not come; a later one replaces it.
+
+    From now on what else the shop tells of the sale is known to belong to it, and waits with it.
+    """
     _forget_the_old(books)
-    books.put(tables.EARLY, sale_id, Early(told.pos_sale_id, held_from(books.moment, told)))
+    before: Early | None = books.get(tables.EARLY, sale_id)
+    if before is not None and before.pos_sale_id != told.pos_sale_id:
+        books.put(tables.POS_SALES, before.pos_sale_id, None)
+    returns = () if before is None or before.pos_sale_id != told.pos_sale_id else before.returns
+    books.put(tables.EARLY, sale_id, Early(told.pos_sale_id, held_from(books.moment, told), returns))
+    books.put(
+        tables.POS_SALES,
+        told.pos_sale_id,
+        msgspec.structs.replace(entry, sale_id=sale_id, version=told.version),
+    )
+    queues.leave(books, queues.EARLY, _POS_SALE + told.pos_sale_id)
     queues.join(books, queues.EARLY, _ORDER + sale_id)
 
 
+def hold_return(books: Books, sale_id: SaleId, told: PosSale, entry: PosEntry) -> None:
+    """Keep a return of a sale whose acknowledgement waits for its order; a later version replaces it."""
+    _forget_the_old(books)
+    early: Early | None = books.get(tables.EARLY, sale_id)
+    if early is None:
+        return
+    others = tuple(one for one in early.returns if decode(one.body).pos_sale_id != told.pos_sale_id)
+    held = held_from(books.moment, told)
+    books.put(tables.EARLY, sale_id, msgspec.structs.replace(early, returns=(*others, held)))
+    books.put(tables.POS_SALES, told.pos_sale_id, msgspec.structs.replace(entry, version=told.version))
+
+
 def wait_for_acknowledgement(books: Books, pos_sale_id: PosSaleId, entry: PosEntry) -> None:
-    """Keep what the shop reports of a sale that is not acknowledged."""
+    """Keep what the shop reports of a sale that is not acknowledged, or whose order has not come."""
     _forget_the_old(books)
     books.put(tables.POS_SALES, pos_sale_id, entry)
-    queues.join(books, queues.EARLY, _POS_SALE + pos_sale_id)
+    if entry.sale_id is None:
+        queues.join(books, queues.EARLY, _POS_SALE + pos_sale_id)
 
 
 def acknowledged(books: Books, pos_sale_id: PosSaleId) -> None:
@@ -40,23 +66,14 @@ def acknowledged(books: Books, pos_sale_id: PosSaleId) -> None:
     queues.leave(books, queues.EARLY, _POS_SALE + pos_sale_id)
 
 
-def catch_up(books: Books, shop: Shop, sale_id: SaleId) -> None:
-    """Decide the acknowledgement that came before the order, if one did, as of when it came."""
+def take_out(books: Books, sale_id: SaleId) -> list[Held]:
+    """Return what waits for the order of the sale, the acknowledgement first, and keep it no longer."""
     early: Early | None = books.get(tables.EARLY, sale_id)
     if early is None:
-        return
+        return []
     books.put(tables.EARLY, sale_id, None)
     queues.leave(books, queues.EARLY, _ORDER + sale_id)
-    sale = books.sale(sale_id)
-    if sale is None:
-        return
-    held = early.held
-    told = _decode(held.body)
-    books.resume(moment_of(held, books.moment.processed_at))
-    books.event_time = told.updated_at or held.received_at
-    entry: PosEntry | None = books.get(tables.POS_SALES, early.pos_sale_id)
-    acknowledgements.acknowledge(books, shop, sale, told, entry or PosEntry())
-    acknowledged(books, early.pos_sale_id)
+    return [early.held, *early.returns]
 
 
 def _forget_the_old(books: Books) -> None:
@@ -67,6 +84,7 @@ def _forget_the_old(books: Books) -> None:
             return
         queues.leave(books, queues.EARLY, member)
         if member.startswith(_ORDER):
-            books.put(tables.EARLY, member.removeprefix(_ORDER), None)
+            for held in take_out(books, SaleId(member.removeprefix(_ORDER))):
+                books.put(tables.POS_SALES, decode(held.body).pos_sale_id, None)
         else:
             books.put(tables.POS_SALES, member.removeprefix(_POS_SALE), None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from streams.domain.lines import Line, known_line, new_line
+from streams.domain.lines import Line, ingredients, known_line, new_line
 from streams.domain.moves import Moves
 from streams.domain.shop import Shop
 from topics.ids import LineId
@@ -103,13 +103,16 @@ def _resize(line: Line, quantity: Decimal, moves: Moves) -> None:
 
 
 def _same_ware(old: SaleLine, item: OrderItem) -> bool:
-    if old.sku != item.sku or old.tracked != item.tracked or len(old.components) != len(item.components):
+    if old.sku != item.sku or old.tracked != item.tracked:
+        return False
+    wanted = ingredients(item) if item.tracked else {}
+    if len(old.components) != len(wanted):
         return False
     # A bundle of nothing says nothing about its parts.
-    return not old.components or (
+    return not wanted or (
         bool(old.quantity)
         and all(
-            part.sku == wanted.sku and part.quantity == wanted.quantity * old.quantity
-            for part, wanted in zip(old.components, item.components, strict=True)
+            (part.sku, part.quantity) == (sku, each * old.quantity)
+            for part, (sku, each) in zip(old.components, wanted.items(), strict=True)
         )
     )

@@ -13,6 +13,8 @@ from topics.numbers import ZERO
 from topics.sales import SaleFulfillment, SaleFulfillmentLine, SaleLine
 
 OutletLines = dict[OutletId, list[FulfillmentLine]]
+Way = tuple[OutletId, FulfillmentType]
+"""Where goods go out and how: what one fulfilment of a sale is known by."""
 
 
 class Fulfilling(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +56,8 @@ class Done(msgspec.Struct, frozen=True, gc=False):
 class Progress:
     """What the shop reports of a sale's fulfilments, to be shown by `revise`.
 
-    `states` are by outlet; `picked` and `packed` replace what was known, `fulfilled` adds to it.
+    `states` are by outlet; `picked` and `packed` replace what was known, `fulfilled` adds to it. What is not
+    out yet is still to go the way that the order names; what is out went the way that the shop says.
     """
 
     __slots__ = ("fulfilled", "packed", "picked", "states")
@@ -63,22 +66,22 @@ class Progress:
         self.states: dict[OutletId, FulfillmentState] = {}
         self.picked: dict[tuple[OutletId, Row], Decimal] = {}
         self.packed: dict[tuple[OutletId, Row], Decimal] = {}
-        self.fulfilled: dict[tuple[OutletId, Row], Decimal] = {}
+        self.fulfilled: dict[tuple[Way, Row], Decimal] = {}
 
-    def done(self, outlet_id: OutletId, row: Row, before: Done) -> Done:
-        at = (outlet_id, row)
+    def done(self, way: Way, row: Row, before: Done) -> Done:
+        at = (way[0], row)
         return Done(
             self.picked.get(at, before.picked),
             self.packed.get(at, before.packed),
-            before.fulfilled + self.fulfilled.get(at, ZERO),
+            before.fulfilled + self.fulfilled.get((way, row), ZERO),
         )
 
-    def rows(self, outlet_id: OutletId) -> set[Row]:
-        """Return the rows of which pieces are newly fulfilled at the outlet."""
-        return {row for outlet, row in self.fulfilled if outlet == outlet_id}
+    def rows(self, way: Way) -> set[Row]:
+        """Return the rows of which pieces have newly gone out this way."""
+        return {row for one, row in self.fulfilled if one == way}
 
-    def outlets(self) -> list[OutletId]:
-        return list(dict.fromkeys(outlet for outlet, _ in self.fulfilled))
+    def ways(self) -> list[Way]:
+        return list(dict.fromkeys(way for way, _ in self.fulfilled))
 
 
 _NOTHING_DONE = Done()
@@ -106,14 +109,11 @@ def revise(
     for old in before:
         known = {(line.line_id, line.sku, line.product_id): line for line in old.lines}
         done = {row: Done(line.picked, line.packed, line.fulfilled) for row, line in known.items()}
-        mine, reported = [], _NO_PROGRESS
-        if old.type == kind:
-            mine, reported = wanted.pop(old.outlet_id, []), progress
-        rows = _rows(old.outlet_id, mine, done, reported)
-        state = _state(old.state, rows, reported.states.get(old.outlet_id), any_open=bool(mine))
-        if state == old.state and rows == _rows(
-            old.outlet_id, had.get(old.outlet_id, []), done, _NO_PROGRESS
-        ):
+        way = (old.outlet_id, old.type)
+        mine = wanted.pop(old.outlet_id, []) if old.type == kind else []
+        rows = _rows(way, mine, done, progress)
+        state = _state(old.state, rows, progress.states.get(old.outlet_id), any_open=bool(mine))
+        if state == old.state and rows == _rows(way, had.get(old.outlet_id, []), done, _NO_PROGRESS):
             shown.append(old)
             continue
         if not rows:
@@ -124,32 +124,32 @@ def revise(
         event = _event(books, sale_id, order_id, old.outlet_id, old.type, state, old.revision + 1, rows)
         changed.append(event)
         shown.append(_shown(event))
-    begun = [outlet for outlet in progress.outlets() if all(
-        old.outlet_id != outlet or old.type != kind for old in before
-    )]  # fmt: skip
-    for outlet in dict.fromkeys([*wanted, *begun]):
-        mine = wanted.get(outlet, [])
-        rows = _rows(outlet, mine, {}, progress)
+    known_ways = {(old.outlet_id, old.type) for old in before}
+    begun = [way for way in progress.ways() if way not in known_ways]
+    for way in dict.fromkeys([*((outlet, kind) for outlet in wanted), *begun]):
+        outlet, its_kind = way
+        mine = wanted.get(outlet, []) if its_kind == kind else []
+        rows = _rows(way, mine, {}, progress)
         state = _state("new", rows, progress.states.get(outlet), any_open=bool(mine))
-        event = _event(books, sale_id, order_id, outlet, kind, state, 1, rows)
+        event = _event(books, sale_id, order_id, outlet, its_kind, state, 1, rows)
         changed.append(event)
         shown.append(_shown(event))
     return Fulfilling(tuple(shown), changed)
 
 
 def _rows(
-    outlet_id: OutletId, still_open: Sequence[FulfillmentLine], before: Mapping[Row, Done], progress: Progress
+    way: Way, still_open: Sequence[FulfillmentLine], before: Mapping[Row, Done], progress: Progress
 ) -> list[FulfillmentLine]:
     """Return the rows of a fulfilment: what is open, and what is fulfilled of it by now."""
     rows: list[FulfillmentLine] = []
-    left = {row for row, done in before.items() if done.fulfilled} | progress.rows(outlet_id)
+    left = {row for row, done in before.items() if done.fulfilled} | progress.rows(way)
     for line in still_open:
         row = (line.line_id, line.sku, line.product_id)
         left.discard(row)
-        done = progress.done(outlet_id, row, before.get(row, _NOTHING_DONE))
+        done = progress.done(way, row, before.get(row, _NOTHING_DONE))
         rows.append(_row(row, line.quantity, line.backordered, done))
     for row in sorted(left, key=lambda row: (row[0], row[1], row[2] or "")):
-        done = progress.done(outlet_id, row, before.get(row, _NOTHING_DONE))
+        done = progress.done(way, row, before.get(row, _NOTHING_DONE))
         if done.fulfilled:
             rows.append(_row(row, ZERO, ZERO, done))
     return rows

@@ -1,6 +1,7 @@
 """What the shop has picked, packed and handed over, counted in our sale (DOMAIN 4, 5)."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,20 +9,30 @@ import msgspec
 
 from streams.domain import arrivals, tables
 from streams.domain.books import Books
+from streams.domain.fulfillments import Way
 from streams.domain.life import Life
 from streams.domain.matching import Match, matches, name_product
 from streams.domain.parts import Part
+from streams.domain.sales import type_of
 from streams.domain.shop import Shop
 from streams.domain.state import PosEntry, Reported
-from topics.ids import LineId, OutletId, SaleId
+from topics.ids import LineId, SaleId
 from topics.numbers import ZERO
 from topics.pos_fulfillments import PosFulfillmentLine
 from topics.sales import SaleFlag, SaleReturnLine
 
 
-def key(line: PosFulfillmentLine, place: int) -> str:
-    """Return what a line of a fulfilment is known by from version to version."""
-    return line.line_id or (f"product/{line.product_id}" if line.product_id is not None else f"place/{place}")
+def keys(lines: Iterable[PosFulfillmentLine]) -> list[str]:
+    """Return what each line of a fulfilment is known by from version to version, no two by the same."""
+    seen: Counter[str] = Counter()
+    found = []
+    for place, line in enumerate(lines):
+        name = line.line_id or (
+            f"product/{line.product_id}" if line.product_id is not None else f"place/{place}"
+        )
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return found
 
 
 def catch_up(books: Books, shop: Shop, sale_id: SaleId) -> None:
@@ -48,6 +59,7 @@ def apply(life: Life, entry: PosEntry) -> PosEntry:
     differs: list[str] = []
     unpaid: list[str] = []
     _show(life, entry)
+    told = _told(entry)
     reported: dict[str, Reported] = {}
     for name, report in entry.reported.items():
         out = report.state == "fulfilled" or any(line.fulfilled for line in report.lines)
@@ -57,7 +69,7 @@ def apply(life: Life, entry: PosEntry) -> PosEntry:
                 life.progress.states[report.outlet_id] = "packed"
             reported[name] = report
         else:
-            reported[name] = _count(life, name, report, entry.lines, differs)
+            reported[name] = _count(life, name, report, entry.lines, told, differs)
     handed_over_at = entry.handed_over_at
     if handed_over_at is not None:
         if life.paid:
@@ -91,12 +103,27 @@ def _show(life: Life, entry: PosEntry) -> None:
                     progress.packed[at] = progress.packed.get(at, ZERO) + line.packed * per
 
 
+def _told(entry: PosEntry) -> dict[str, Decimal]:
+    """Return how many pieces of each product the shop's fulfilments have handed over that are counted."""
+    told: dict[str, Decimal] = {}
+    for report in entry.reported.values():
+        for own_key, line in zip(keys(report.lines), report.lines, strict=True):
+            what = line.product_id or own_key
+            told[what] = told.get(what, ZERO) + report.counted.get(own_key, ZERO)
+    return told
+
+
 def _count(
-    life: Life, name: str, report: Reported, lines: Mapping[str, LineId], differs: list[str]
+    life: Life,
+    name: str,
+    report: Reported,
+    lines: Mapping[str, LineId],
+    told: dict[str, Decimal],
+    differs: list[str],
 ) -> Reported:
     counted = dict(report.counted)
-    for place, line in enumerate(report.lines):
-        own_key = key(line, place)
+    way = (report.outlet_id, report.type or type_of(life.attributes))
+    for own_key, line in zip(keys(report.lines), report.lines, strict=True):
         before = counted.get(own_key, ZERO)
         left = line.fulfilled - before
         if left < 0:
@@ -104,14 +131,18 @@ def _count(
                 f"fulfilment {name}: {before:f} were fulfilled of {own_key}, now {line.fulfilled:f}"
             )
             continue
-        for match in _where(life, line, lines):
+        what = line.product_id or own_key
+        found = _where(life, line, lines)
+        # What is out already, and no fulfilment has told: the sale was closed as a whole, or seen only then.
+        left -= min(left, max(sum(map(_gone, found), ZERO) - told[what], ZERO))
+        for match in found:
             if left > 0:
                 name_product(match, line.product_id)
-                left -= _hand_over(life, match, report.outlet_id, left, report.at)
+                left -= _hand_over(life, match, way, left, report.at)
         if left > 0:
-            what = line.product_id or own_key
             differs.append(f"fulfilment {name}: {left:f} of {what} fulfilled that the sale does not have")
         counted[own_key] = line.fulfilled - left
+        told[what] += counted[own_key] - before
     return msgspec.structs.replace(report, counted=counted)
 
 
@@ -120,8 +151,14 @@ def _where(life: Life, line: PosFulfillmentLine, lines: Mapping[str, LineId]) ->
     return matches(life.books, life.lines, line.product_id, known)
 
 
-def _hand_over(life: Life, match: Match, outlet_id: OutletId, most: Decimal, at: datetime) -> Decimal:
-    """Count up to `most` pieces of the match as handed over by the outlet; return how many there were."""
+def _gone(match: Match) -> Decimal:
+    """Return how many pieces of the match went out by now."""
+    shares = [part.fulfilled / per for part, per in match.shares() if per]
+    return min(shares, default=match.line.fulfilled)
+
+
+def _hand_over(life: Life, match: Match, way: Way, most: Decimal, at: datetime) -> Decimal:
+    """Count up to `most` pieces of the match as handed over that way; return how many there were."""
     if not match.line.parts:
         quantity = min(most, match.line.quantity - match.line.fulfilled - match.line.cancelled)
         match.line.fulfilled += quantity
@@ -133,13 +170,14 @@ def _hand_over(life: Life, match: Match, outlet_id: OutletId, most: Decimal, at:
     if most <= 0:
         return ZERO
     for part, per in shares:
-        _hand_over_part(life, part, outlet_id, most * per, at)
+        _hand_over_part(life, part, way, most * per, at)
     if life.void:
         match.line.recalled = match.line.gone
     return most
 
 
-def _hand_over_part(life: Life, part: Part, outlet_id: OutletId, quantity: Decimal, at: datetime) -> None:
+def _hand_over_part(life: Life, part: Part, way: Way, quantity: Decimal, at: datetime) -> None:
+    outlet_id, _ = way
     left = quantity - part.fulfil(outlet_id, quantity, at, life.moves)
     if left > 0:
         came_back = part.fulfil_withdrawn(outlet_id, left, life.moves)
@@ -148,7 +186,7 @@ def _hand_over_part(life: Life, part: Part, outlet_id: OutletId, quantity: Decim
             _went_out_before_it_came_back(life, part, came_back)
     if left > 0:
         part.fulfil_cancelled(outlet_id, left, at, life.moves)
-    at_row = (outlet_id, part.row)
+    at_row = (way, part.row)
     fulfilled = life.progress.fulfilled
     fulfilled[at_row] = fulfilled.get(at_row, ZERO) + quantity
 
@@ -169,12 +207,13 @@ def _went_out_before_it_came_back(life: Life, part: Part, quantity: Decimal) -> 
 
 def _hand_over_rest(life: Life, at: datetime) -> None:
     """Count all that is open as handed over, each piece by the outlet that it is promised at."""
+    kind = type_of(life.attributes)
     for line in life.lines:
         if not line.parts:
             line.fulfilled = line.quantity - line.cancelled
         for part in line.parts:
             for outlet, quantity in [(one.outlet_id, one.quantity) for one in part.allocations]:
-                _hand_over_part(life, part, outlet, quantity, at)
+                _hand_over_part(life, part, (outlet, kind), quantity, at)
             elsewhere = life.before.pinned_outlet_id or next(iter(life.shop.outlets), None)
             if part.wanted and part.product_id is not None and elsewhere is not None:
-                _hand_over_part(life, part, elsewhere, part.wanted, at)
+                _hand_over_part(life, part, (elsewhere, kind), part.wanted, at)

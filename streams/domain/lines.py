@@ -148,6 +148,14 @@ def _component(part: Part) -> LineComponent:
     )
 
 
+def ingredients(item: OrderItem) -> dict[str, Decimal]:
+    """Return how many pieces of each SKU one bundle has; a part that is named twice is one part."""
+    found: dict[str, Decimal] = {}
+    for part in item.components:
+        found[part.sku] = found.get(part.sku, ZERO) + part.quantity
+    return found
+
+
 def new_line(item: OrderItem, line_id: LineId, shop: Shop) -> Line:
     """Return the line of an item, nothing allocated yet and everything wanted."""
     line = Line(
@@ -162,9 +170,8 @@ def new_line(item: OrderItem, line_id: LineId, shop: Shop) -> Line:
     if item.tracked:
         if item.components:
             line.parts = [
-                Part(line_id, part.sku, None, pieces, pieces)
-                for part in item.components
-                for pieces in (part.quantity * item.quantity,)
+                Part(line_id, sku, None, each * item.quantity, each * item.quantity)
+                for sku, each in ingredients(item).items()
             ]
         else:
             line.parts = [Part(line_id, item.sku, None, item.quantity, item.quantity)]

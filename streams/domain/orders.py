@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.domain import arrivals, early, handover, queues, statuses, tables
+from streams.domain import arrivals, handover, pos_sales, queues, statuses, tables
 from streams.domain.books import Books
 from streams.domain.life import Life
 from streams.domain.outcomes import Outcome
@@ -42,7 +42,7 @@ def take(books: Books, order: Order) -> Outcome:
             return _delete(books, shop, order, old)
     outcome = Snapshot(books, shop, order, own_id, old, checksum).decide()
     if old is None:
-        early.catch_up(books, shop, own_id)
+        pos_sales.catch_up(books, shop, own_id)
     elif old.pos_sale_id is not None and outcome is not Outcome.UNCHANGED:
         handover.catch_up(books, shop, own_id)
     return outcome

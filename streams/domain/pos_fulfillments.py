@@ -24,9 +24,6 @@ def take(books: Books, told: PosFulfillment) -> Outcome:
     known = entry.reported.get(told.pos_fulfillment_id)
     if (outcome := stale(told.version, None if known is None else known.version)) is not None:
         return outcome
-    exceptions.set_open(
-        books, "text_repaired", f"fulfillment/{told.pos_fulfillment_id}", ", ".join(told.repaired) or None
-    )
     report = Reported(
         told.version,
         at,
@@ -34,9 +31,18 @@ def take(books: Books, told: PosFulfillment) -> Outcome:
         told.state,
         told.lines,
         {} if known is None else known.counted,
+        told.type,
     )
     entry = msgspec.structs.replace(entry, reported={**entry.reported, told.pos_fulfillment_id: report})
     sale = None if entry.sale_id is None else books.sale(entry.sale_id)
+    exceptions.set_open(
+        books,
+        "text_repaired",
+        f"fulfillment/{told.pos_fulfillment_id}",
+        ", ".join(told.repaired) or None,
+        None if sale is None else sale.order_id,
+        None if sale is None else sale.sale_id,
+    )
     if sale is None:
         early.wait_for_acknowledgement(books, told.pos_sale_id, entry)
         return Outcome.WAITING

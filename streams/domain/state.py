@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
+from topics.fulfillments import FulfillmentType
 from topics.ids import CustomerId, LineId, OutletId, PosSaleId, ProductId, SaleId
 from topics.numbers import ZERO
 from topics.pos_fulfillments import PosFulfillmentLine, PosFulfillmentState
@@ -109,7 +110,8 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Reported(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a fulfilment of the point of sale says, and how much of it is counted in our sale.
 
-    `counted` is by the key of its line (`pos_fulfillments.key`). `at` is when it says so.
+    `counted` is by the key of its line (`handover.keys`). `at` is when it says so.
+    `type` is how the goods go out; absent of one that was kept before that was noted: as the order says.
     """
 
     version: int | None
@@ -118,12 +120,14 @@ class Reported(msgspec.Struct, frozen=True, array_like=True, gc=False):
     state: PosFulfillmentState
     lines: tuple[PosFulfillmentLine, ...]
     counted: dict[str, Decimal] = {}
+    type: FulfillmentType | None = None
 
 
 class PosEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A sale of the point of sale that concerns us: the acknowledgement of ours, or a return of it.
 
-    `sale_id` is ours; absent while only fulfilments have come. `lines` are our lines by the ids of theirs.
+    `sale_id` is ours, also while its order has not come; absent while only fulfilments have. `lines` are our
+    lines by the ids of theirs.
     `handed_over_at`: all goods went out then; once that is counted in our sale it is absent again.
     """
 
@@ -135,16 +139,23 @@ class PosEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Early(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An acknowledgement that came before its order."""
+    """An acknowledgement that came before its order, and the returns of its sale that came then too."""
 
     pos_sale_id: PosSaleId
     held: Held
+    returns: tuple[Held, ...] = ()
 
 
 class Stray(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Pieces allocated at an outlet that is not connected."""
 
     allocated: Decimal
+
+
+class Corrected(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A correction that was decided: the level's revision after it, absent when it was refused."""
+
+    revision: int | None
 
 
 class ExceptionEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -2,14 +2,19 @@
 
 from decimal import Decimal
 from itertools import permutations
+from typing import Any
 
+import msgspec
 import pytest
 
 from streams.domain.outcomes import Outcome
 from tests.pure_pos import acknowledged, handed_over, pos_line, pos_row, progress, returned, tender
-from tests.pure_store import PureStore, count, item, link, order, outlet, shop
+from tests.pure_store import PureStore, bundle, count, item, link, order, outlet, shop
+from topics.exceptions import ExceptionChanged
 from topics.ids import OutletId
 from topics.movements import StockMoved
+from topics.pos_fulfillments import PosFulfillment
+from topics.pos_sales import PosSale
 from topics.refunds import Refund
 
 CUP = (("cup", 2),)
@@ -300,3 +305,69 @@ def test_an_outlet_that_is_disconnected_with_something_promised_is_an_exception_
     store.tell(handed_over("A", *CUP))
     store.check()
     assert ("outlet_disconnected", "outlet/o1") not in store.open_exceptions()
+
+
+def test_a_bundle_that_names_a_part_twice_has_that_part_once_with_all_its_pieces() -> None:
+    store = shop(count("cup", "o1", 10))
+    for version in (1, 2):
+        store.tell(order("A", bundle("SET", 2, ("CUP", 1), ("CUP", 2)), version=version))
+    store.tell(acknowledged("A", pos_line("set", 2)))
+    store.check()
+    assert (store.where("A"), store.sale("A").revision) == ({"o1": {"CUP": 6}}, 2)
+    store.tell(handed_over("A", ("cup", 3)))
+    store.check()
+    assert [(row.quantity, row.fulfilled) for row in store.sale("A").fulfillments[0].lines] == [(6, 3)]
+
+
+def test_two_rows_of_one_product_without_ids_are_two_rows() -> None:
+    store = shop(count("cup", "o1", 10))
+    sold(store, 3)
+    rows = [msgspec.structs.replace(pos_row("cup", n, n), line_id=None) for n in (2, 1)]
+    store.tell(progress("A", *rows, state="fulfilled"))
+    store.check()
+    assert (store.line("A").fulfilled, store.flags("A")) == (3, [])
+    store.tell(progress("A", *rows, state="fulfilled", version=2))
+    assert store.flags("A") == []
+
+
+def test_what_went_out_before_it_was_seen_is_not_missed_when_the_shop_tells_it() -> None:
+    store = shop(count("cup", "o1", 10))
+    sold(store, fulfillment_status="SHIPPED")
+    store.tell(handed_over("A", *CUP))
+    store.check()
+    assert (store.flags("A"), store.line("A").fulfilled, store.online("CUP")) == ([], 2, 10)
+    store.tell(handed_over("A", ("cup", 3), version=10))
+    assert store.flags("A") == ["pos_differs"]
+
+
+def test_a_pickup_that_the_shop_sends_after_all_is_fulfilled_as_a_parcel() -> None:
+    store = shop(count("cup", "o1", 10))
+    sold(store, 3, fulfillment_type="PICKUP")
+    store.tell(progress("A", pos_row("cup", 3, 2), state="packed"))
+    store.check()
+    shown = {(f.type, f.state): [row.fulfilled for row in f.lines] for f in store.sale("A").fulfillments}
+    assert shown == {("PICKUP", "packed"): [0], ("DISPATCH", "fulfilled"): [2]}
+    store.tell(handed_over("A", ("cup", 3)))
+    store.check()
+    assert {f.type: f.state for f in store.sale("A").fulfillments} == {
+        "PICKUP": "cancelled",
+        "DISPATCH": "fulfilled",
+    }
+    assert store.sale("A").state == "closed"
+
+
+@pytest.mark.parametrize("which", ["sale", "fulfilment"])
+def test_text_of_the_point_of_sale_that_was_mended_is_an_exception_of_the_order(which: str) -> None:
+    def told(version: int, **repaired: Any) -> PosSale | PosFulfillment:
+        if which == "sale":
+            return acknowledged("A", pos_line("cup", 2), version=version, **repaired)
+        return progress("A", pos_row("cup", 2), state="new", version=version, **repaired)
+
+    store = shop(count("cup", "o1", 10))
+    sold(store)
+    store.tell(told(2, repaired=("payments[0].name",)))
+    store.check()
+    (event,) = store.of(ExceptionChanged)
+    assert (event.kind, event.order_id, event.sale_id) == ("text_repaired", "A", store.sale("A").sale_id)
+    store.tell(told(3))
+    assert store.open_exceptions() == set()
