@@ -119,6 +119,9 @@ def _is_sound(movement: Movement) -> None:
         assert not allocated, movement
         assert awaiting <= 0, movement
         return
+    if movement.kind == "corrected":
+        assert not pieces, movement
+        return
     assert not movement.on_hand, f"only counts move what is on hand: {movement}"
     assert pieces > 0 or (movement.kind == "returned" and pieces), movement
     if movement.kind == "allocated":

@@ -11,6 +11,7 @@ import msgspec
 
 from streams.domain import (
     backlog,
+    corrections,
     inventory,
     links,
     orders,
@@ -25,6 +26,7 @@ from streams.domain.outcomes import Outcome
 from streams.domain.tables import TABLES
 from tests.pure_checks import check_books
 from tests.pure_reader import Reader
+from topics.corrections import Correction
 from topics.event import Event, Source
 from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId, StoreId, sale_id
 from topics.inventory import InventoryLevel
@@ -48,6 +50,7 @@ DECIDE: dict[type, tuple[str, Callable[[Books, Any], Outcome]]] = {
     Profile: ("pos.customers", profiles.learn),
     PosSale: ("pos.sales", pos_sales.take),
     PosFulfillment: ("pos.fulfillments", pos_fulfillments.take),
+    Correction: ("stock.corrections", corrections.correct),
 }
 
 

@@ -27,6 +27,7 @@ ExceptionKind = Literal[
     "over_refunded",
     "manual_refund",
     "unknown_policy",
+    "correction_refused",
 ]
 
 

@@ -9,8 +9,11 @@ from topics.event import Event, Source
 from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId
 from topics.numbers import ZERO
 
-MovementKind = Literal["counted", "allocated", "released", "acknowledged", "fulfilled", "returned"]
-"""`acknowledged`: the point of sale took the pieces off its own level as it received the sale (DOMAIN 4)."""
+MovementKind = Literal[
+    "counted", "allocated", "released", "acknowledged", "fulfilled", "returned", "corrected"
+]
+"""`acknowledged`: the point of sale took the pieces off its own level as it received the sale (DOMAIN 4).
+`corrected`: an operator put the level right."""
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -19,7 +22,7 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     `on_hand`, `allocated` and `awaiting` are the signed changes; their sums over all movements are the
     level's values at all times (DOMAIN 4). The `*_after` fields are those values once the change is made, and
     `revision` counts the changes of that level without gaps. `quantity` is how many pieces were allocated,
-    released, acknowledged, fulfilled or returned, which may move no level; absent of a count.
+    released, acknowledged, fulfilled or returned, which may move no level; absent of a count or a correction.
     """
 
     kind: MovementKind

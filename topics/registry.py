@@ -59,7 +59,15 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
         return settings
 
 
-def _inbound(name: str, written_by: str, message: str, description: str, *, compact: bool = False) -> Topic:
+def _inbound(
+    name: str,
+    written_by: str,
+    message: str,
+    description: str,
+    *,
+    compact: bool = False,
+    retention_ms: int = 30 * DAY_MS,
+) -> Topic:
     return Topic(
         name=name,
         direction="in",
@@ -70,7 +78,7 @@ def _inbound(name: str, written_by: str, message: str, description: str, *, comp
         description=description,
         cleanup="compact" if compact else "delete",
         # A worker that was down for a fortnight loses nothing, and an order can be re-driven for a month.
-        retention_ms=KEPT_FOR_EVER if compact else 30 * DAY_MS,
+        retention_ms=KEPT_FOR_EVER if compact else retention_ms,
         max_message_bytes=INPUT_BYTES,
     )
 
@@ -113,6 +121,14 @@ TOPICS: tuple[Topic, ...] = (
         "StoreLink",
         "how each store is set up; without a value the link is removed",
         compact=True,
+    ),
+    _inbound(
+        "stock.corrections",
+        "operators (tillstream reconcile compensate)",
+        "Correction",
+        "orders to put stock levels right, with who and why",
+        # Few, and each is the reason of a movement that is kept as long.
+        retention_ms=KEPT_FOR_EVER,
     ),
     # Kept for ever: the history in Postgres is rebuilt from these by replay.
     _outbound("sales", "each sale, whole, at each revision"),

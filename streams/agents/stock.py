@@ -4,7 +4,16 @@ from typing import Any
 
 import msgspec
 
-from streams.agents import inventory, links, orders, pos_fulfillments, pos_sales, products, profiles
+from streams.agents import (
+    corrections,
+    inventory,
+    links,
+    orders,
+    pos_fulfillments,
+    pos_sales,
+    products,
+    profiles,
+)
 from streams.agents.backlogs import Backlogs
 from streams.domain.tables import TABLES
 from streams.runtime.tables import TableSpec
@@ -35,6 +44,6 @@ def stock_worker(settings: Settings, partitions: int) -> Worker:
         continue_=backlogs.go_on,
     )
     worker.health.outcomes = backlogs.outcomes
-    for source in (links, products, inventory, profiles, orders, pos_sales, pos_fulfillments):
+    for source in (links, products, inventory, profiles, orders, pos_sales, pos_fulfillments, corrections):
         source.subscribe(worker, backlogs)
     return worker

@@ -144,6 +144,8 @@ def _faults(topic: str, value: bytes | None) -> Iterator[str]:
                 decoders.decode_product(value)
             case "pos.customers":
                 decoders.decode_profile(value)
+            case "stock.corrections":
+                decoders.decode_correction(value)
             case "store.links":
                 decoders.decode_link(value)
     except ContractError as refusal:

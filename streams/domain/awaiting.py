@@ -34,6 +34,17 @@ def after_count(awaited: tuple[Awaited, ...], counted_at: datetime) -> tuple[Awa
     return tuple([one for one in awaited if one.since > counted_at])
 
 
+def fewer(awaited: tuple[Awaited, ...], quantity: Decimal) -> tuple[Awaited, ...]:
+    """Return what is awaited with so many pieces fewer, of those that wait longest first."""
+    left = []
+    for one in awaited:
+        less = min(quantity, one.quantity)
+        quantity -= less
+        if less < one.quantity:
+            left.append(Awaited(one.since, one.quantity - less))
+    return tuple(left)
+
+
 def without(awaited: tuple[Awaited, ...], quantity: Decimal, since: datetime) -> tuple[Awaited, ...]:
     """Return what is awaited with so many pieces fewer since then; fewer only of those that still wait."""
     left = []

@@ -7,6 +7,7 @@ import msgspec
 
 from streams.domain import (
     arrivals,
+    corrections,
     exceptions,
     inventory,
     orders,
@@ -23,6 +24,7 @@ from streams.domain.inbox import DECODERS
 from streams.domain.outcomes import Outcome
 from streams.domain.state import Held
 from streams.domain.waiting import POS_SUBJECT
+from topics.corrections import Correction
 from topics.ids import OrderId, StoreId
 from topics.inventory import InventoryLevel
 from topics.orders import Order
@@ -74,6 +76,8 @@ def step(books: Books) -> Outcome | None:
         return pos_sales.take(books, message)
     if isinstance(message, PosFulfillment):
         return pos_fulfillments.take(books, message)
+    if isinstance(message, Correction):
+        return corrections.correct(books, message)
     return profiles.learn(books, message)
 
 

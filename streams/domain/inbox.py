@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from topics.corrections import Correction
 from topics.inventory import InventoryLevel
 from topics.orders import Order
 from topics.pos_fulfillments import PosFulfillment
@@ -11,7 +12,7 @@ from topics.pos_sales import PosSale
 from topics.products import Product
 from topics.profiles import Profile
 
-Inbound = Order | InventoryLevel | PosSale | PosFulfillment | Product | Profile
+Inbound = Order | InventoryLevel | PosSale | PosFulfillment | Product | Profile | Correction
 
 TOPIC_OF: Final[dict[type, str]] = {
     Order: "ecom.orders",
@@ -20,6 +21,7 @@ TOPIC_OF: Final[dict[type, str]] = {
     PosFulfillment: "pos.fulfillments",
     Product: "pos.products",
     Profile: "pos.customers",
+    Correction: "stock.corrections",
 }
 
 DECODERS: Final[dict[str, msgspec.json.Decoder[Inbound]]] = {

@@ -12,6 +12,7 @@ from streams.domain.levels import free, publish
 from streams.domain.policies import Row
 from streams.domain.shop import Shop
 from streams.domain.state import Awaited, Level, Stock
+from topics.corrections import LedgerLevel
 from topics.ids import LineId, OrderId, OutletId, ProductId, SaleId
 from topics.inventory import InventoryLevel
 from topics.movements import Movement, MovementKind, StockMoved
@@ -316,6 +317,36 @@ class Moves:
             )
         )
         return True
+
+    def correct(self, product_id: ProductId, outlet_id: OutletId, level: Level, ledger: LedgerLevel) -> None:
+        """Set a level to what an operator says, by a movement that leads there from what the ledger has."""
+        shelf = self._shelf(product_id)
+        old = shelf.outlets.get(outlet_id, NO_LEVEL)
+        more = level.on_hand - old.on_hand
+        more -= level.allocated - old.allocated
+        more -= level.awaiting - old.awaiting
+        shelf.set(outlet_id, level)
+        if more > 0:
+            self.freed[product_id] = None
+        if outlet_id in self._shop.connected:
+            shelf.raw += more
+        else:
+            self._stray(outlet_id, level.allocated - old.allocated)
+        self._movements.append(
+            Movement(
+                kind="corrected",
+                product_id=product_id,
+                sku=shelf.stock.sku,
+                outlet_id=outlet_id,
+                revision=level.revision,
+                on_hand=level.on_hand - ledger.on_hand or ZERO,
+                allocated=level.allocated - ledger.allocated or ZERO,
+                awaiting=level.awaiting - ledger.awaiting or ZERO,
+                on_hand_after=level.on_hand or ZERO,
+                allocated_after=level.allocated or ZERO,
+                awaiting_after=level.awaiting or ZERO,
+            )
+        )
 
     def uncovered(self, product_id: ProductId, outlet_id: OutletId) -> Decimal:
         """Return how much of what is backordered there is there by now: the oldest sales get it first.

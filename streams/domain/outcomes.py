@@ -19,5 +19,7 @@ class Outcome(StrEnum):
     """A sale of the shop's own: it does not concern the online store."""
     PARKED = "parked"
     """Its status is unknown: recorded, for a person to look at."""
+    CONFLICT = "conflict"
+    """A correction that was computed against another level than there is by now: nothing changed."""
     WAITING = "waiting"
     """It is held until its store has a link, or until what came before it is decided."""

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from streams.domain.state import (
+    Corrected,
     Early,
     EmailEntry,
     ExceptionEntry,
@@ -35,6 +36,7 @@ EXCEPTIONS: Final = "exceptions"
 POS_SALES: Final = "pos_sales"
 EARLY: Final = "early"
 STRAYS: Final = "strays"
+CORRECTIONS: Final = "corrections"
 
 TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     LINKS: StoreLink,
@@ -49,6 +51,7 @@ TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     POS_SALES: PosEntry,
     EARLY: Early,
     STRAYS: Stray,
+    CORRECTIONS: Corrected,
 }
 """Every table of the stock worker and the type of its values."""
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from tests.contracts.payloads import RECEIVED, fixture, order, raw
 from topics.decoders import (
+    corrections,
+    decode_correction,
     decode_inventory,
     decode_link,
     decode_orders,
@@ -46,6 +48,19 @@ LINK = {
     "levels_include_open_orders": False,
 }
 
+CORRECTION = {
+    "correction_id": "c-1",
+    "product_id": "p-1",
+    "outlet_id": "o1",
+    "revision": 12,
+    "on_hand": "-3",
+    "allocated": 0,
+    "awaiting": "1.5",
+    "ledger": {"revision": 14, "on_hand": "7", "allocated": "2", "awaiting": "0"},
+    "reason": "a delivery was counted twice",
+    "operator": "night shift",
+}
+
 
 def _orders(value: bytes | None) -> Any:
     return decode_orders(value, RECEIVED)
@@ -62,6 +77,7 @@ TOPICS: dict[str, tuple[Callable[[bytes | None], Any], Any]] = {
     "pos.products": (decode_product, fixture("pos/product-webhook.json")),
     "pos.customers": (decode_profile, fixture("pos/customer.json")),
     "store.links": (decode_link, LINK),
+    "stock.corrections": (decode_correction, CORRECTION),
 }
 
 HOSTILE_NUMBERS = ["NaN", "sNaN", "Infinity", "-Infinity", "1E+999999", "-1e999999999", "0E-999999", "١٢"]
@@ -224,7 +240,7 @@ def test_the_quick_and_the_lenient_way_read_an_order_alike(value: bytes) -> None
     assert comparable(quick) == comparable(slow if isinstance(slow, ContractError) else [slow])
 
 
-POS = {
+READERS = {
     "pos.inventory": (inventory.LEVEL, inventory._build),
     "pos.sales": (pos_sales.SALE, pos_sales._build),
     "pos.sales webhook": (pos_sales.SALE, pos_sales._build),
@@ -232,13 +248,14 @@ POS = {
     "pos.fulfillments": (pos_fulfillments.FULFILLMENT, pos_fulfillments._build),
     "pos.products": (products.PRODUCT, products._build),
     "pos.customers": (profiles.PROFILE, profiles._build),
+    "stock.corrections": (corrections.CORRECTION, corrections._build),
 }
 
 
-@pytest.mark.parametrize("topic", POS)
-def test_the_quick_and_the_lenient_way_read_a_record_of_the_point_of_sale_alike(topic: str) -> None:
+@pytest.mark.parametrize("topic", READERS)
+def test_the_quick_and_the_lenient_way_read_any_other_record_alike(topic: str) -> None:
     decode, payload = TOPICS[topic]
-    shape, build = POS[topic]
+    shape, build = READERS[topic]
 
     def lenient(value: bytes | None) -> Any:
         tree, path = record.unwrapped(wire.parse(wire.body(value)))

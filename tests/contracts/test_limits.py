@@ -9,6 +9,7 @@ import pytest
 
 from tests.contracts.payloads import RECEIVED, order, raw
 from topics.decoders import (
+    decode_correction,
     decode_inventory,
     decode_link,
     decode_orders,
@@ -47,6 +48,17 @@ POS_FULFILLMENT = {
 }
 PRODUCT = {"id": "p", "sku": "S", "name": "N", "version": 1}
 PROFILE = {"id": "c", "email": "c@example.com", "first_name": "Cy", "last_name": "Doe", "version": 1}
+CORRECTION = {
+    "correction_id": "c",
+    "product_id": "p",
+    "outlet_id": "o",
+    "revision": 3,
+    "on_hand": "1.5",
+    "allocated": -1,
+    "ledger": {"revision": 4, "on_hand": 2},
+    "reason": "R",
+    "operator": "O",
+}
 LINK = {"currency": "NZD", "register": "r", "outlets": [{"id": "o", "name": "N", "safety_stock": 1}]}
 
 Decode = Callable[[bytes | None], Any]
@@ -58,6 +70,7 @@ TOPICS: dict[str, tuple[Decode, Any]] = {
     "pos.products": (decode_product, PRODUCT),
     "pos.customers": (decode_profile, PROFILE),
     "store.links": (decode_link, LINK),
+    "stock.corrections": (decode_correction, CORRECTION),
 }
 every_topic = pytest.mark.parametrize(("decode", "payload"), TOPICS.values(), ids=TOPICS)
 
@@ -102,6 +115,7 @@ NUMBERS += [
     ("pos.fulfillments", "version"),
 ]
 NUMBERS += [("pos.customers", "version"), ("store.links", "outlets[0].safety_stock")]
+NUMBERS += [("stock.corrections", field) for field in ("on_hand", "allocated", "ledger.on_hand")]
 NOT_NUMBERS = [
     "NaN",
     "nan",
@@ -330,6 +344,9 @@ IDS = [
     ("pos.customers", "email", 320),
     ("store.links", "outlets[0].id", 255),
     ("store.links", "register", 255),
+    ("stock.corrections", "correction_id", 255),
+    ("stock.corrections", "product_id", 255),
+    ("stock.corrections", "outlet_id", 255),
 ]
 
 

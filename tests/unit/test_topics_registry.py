@@ -25,6 +25,7 @@ def test_every_topic_of_the_picture_is_there() -> None:
         "pos.products",
         "pos.customers",
         "store.links",
+        "stock.corrections",
     }
     assert {found.name for found in OUTBOUND} == {
         "sales",
@@ -57,7 +58,7 @@ def test_outputs_and_changelogs_take_larger_records_than_inputs() -> None:
 
 
 def test_the_history_can_be_rebuilt_from_what_is_kept() -> None:
-    for name in ("sales", "fulfillments", "refunds", "stock.movements", "exceptions"):
+    for name in ("sales", "fulfillments", "refunds", "stock.movements", "exceptions", "stock.corrections"):
         assert BY_NAME[name].config()["retention.ms"] == "-1"
         assert BY_NAME[name].config()["cleanup.policy"] == "delete"
     for name in ("customers", "ecom.stock", "store.links"):

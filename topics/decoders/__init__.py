@@ -3,6 +3,7 @@
 Each takes the value of a record and returns the normalised struct, or raises ContractError.
 """
 
+from topics.decoders.corrections import decode_correction
 from topics.decoders.inventory import decode_inventory
 from topics.decoders.links import decode_link
 from topics.decoders.orders import decode_orders
@@ -12,6 +13,7 @@ from topics.decoders.products import decode_product
 from topics.decoders.profiles import decode_profile
 
 __all__ = [
+    "decode_correction",
     "decode_inventory",
     "decode_link",
     "decode_orders",

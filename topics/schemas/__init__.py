@@ -9,6 +9,7 @@ import msgspec
 
 from topics.codec import CE_TYPES, EVENTS
 from topics.decoders import lenient
+from topics.decoders.corrections import WireCorrection
 from topics.decoders.inventory import WireLevel
 from topics.decoders.links import MAX_PRECISION
 from topics.decoders.order_wire import WireEnvelope, WireOrder, WireTax, WireTaxed, WireTaxedItem
@@ -240,6 +241,15 @@ def schema_of(topic: Topic) -> Schema:
         case "pos.customers":
             shape, required = WireProfile, [["id"]]
             about = 'A customer profile of the point of sale, bare or in {"data": …}.'
+        case "stock.corrections":
+            shape, required = (
+                WireCorrection,
+                [[name] for name in ("correction_id", "product_id", "outlet_id", "revision")],
+            )
+            about = (
+                "An operator's order to put a stock level right. It applies once, and only while the level is"
+                " at that revision. `ledger` is the level as its movements add up to it, where that differs."
+            )
         case _:
             raise LookupError(f"no schema is known for topic {topic.name!r}")
     return _inbound(shape, topic.message, about, required)

@@ -1,0 +1,19 @@
+"""What happens to an operator's correction of a stock level."""
+
+from typing import Any
+
+from streams.agents.backlogs import Backlogs
+from streams.agents.intake import Intake, alone
+from streams.domain import corrections
+from streams.runtime.worker import Worker
+from topics.decoders import decode_correction
+
+
+def subscribe(worker: Worker, backlogs: Backlogs) -> None:
+    """Subscribe the worker to `stock.corrections`: levels that an operator puts right."""
+    take = Intake("stock.corrections", alone(decode_correction), corrections.correct, backlogs)
+
+    @worker.app.agent(worker.topic("stock.corrections"), name="corrections")
+    async def take_corrections(stream: Any) -> None:
+        async for batch in worker.batches(stream):
+            worker.put(batch, take)
