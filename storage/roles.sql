@@ -19,6 +19,23 @@ GRANT USAGE ON SCHEMA tillstream TO tillstream_writer, tillstream_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA tillstream TO tillstream_writer, tillstream_reader;
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tillstream TO tillstream_writer;
 REVOKE INSERT, UPDATE, DELETE ON tillstream.migrations FROM tillstream_writer;
+-- A table for each month, which is made as its owner: who writes rows owns none. The months themselves are
+-- read and written through stock_movements and dead_letters, so nobody gets rights to them.
+DO $$
+DECLARE
+    part regclass;
+BEGIN
+    IF to_regprocedure('tillstream.make_month(regclass, date, integer)') IS NOT NULL THEN
+        GRANT EXECUTE ON FUNCTION tillstream.make_month(regclass, date, integer) TO tillstream_writer;
+    END IF;
+    FOR part IN
+        SELECT inhrelid FROM pg_inherits
+        WHERE inhparent IN ('tillstream.stock_movements'::regclass, 'tillstream.dead_letters'::regclass)
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM tillstream_writer, tillstream_reader', part);
+    END LOOP;
+END
+$$;
 -- The record's first bytes may hold names and addresses that are nobody's business in a report.
 REVOKE SELECT ON tillstream.dead_letters FROM tillstream_reader;
 GRANT SELECT (

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from storage import progress
+from storage.growth.months import make_ready
 from storage.intake import Unit
 from storage.rows import TARGETS, Target
 from storage.rows.dead_letters import LETTER, DeadLetter, refused
@@ -33,6 +34,7 @@ async def write_unit(connection: Any, consumer: str, partition: int, unit: Unit)
     network. A record that cannot be written is a row in `dead_letters` instead, and its neighbours are
     written.
     """
+    await make_ready(connection, unit)
     try:
         async with connection.transaction():
             await progress.advance(connection, consumer, partition, unit.moves)

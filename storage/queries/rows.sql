@@ -52,18 +52,31 @@ JOIN unnest($1::text[], $2::text[], $3::text[], $4::int[])
     USING (store_id, product_id, outlet_id, revision);
 
 -- name: raise_levels
-INSERT INTO stock_levels AS level
-    (store_id, product_id, outlet_id, sku, revision, on_hand, allocated, awaiting, event_time)
-SELECT *
-FROM unnest(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::int[],
-    $6::numeric[], $7::numeric[], $8::numeric[], $9::timestamptz[]
+-- Returns how many of the levels had $10, the first revision brought, or a later one before: the key of the
+-- movements cannot tell, for it has the month in it.
+WITH moved AS (
+    SELECT *
+    FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::int[],
+        $6::numeric[], $7::numeric[], $8::numeric[], $9::timestamptz[], $10::int[]
+    ) AS moved (store_id, product_id, outlet_id, sku, revision, on_hand, allocated, awaiting, event_time, first)
+),
+raised AS (
+    INSERT INTO stock_levels AS level
+        (store_id, product_id, outlet_id, sku, revision, on_hand, allocated, awaiting, event_time)
+    SELECT store_id, product_id, outlet_id, sku, revision, on_hand, allocated, awaiting, event_time
+    FROM moved
+    ON CONFLICT (store_id, product_id, outlet_id) DO UPDATE
+    SET sku = excluded.sku,
+        revision = excluded.revision,
+        on_hand = excluded.on_hand,
+        allocated = excluded.allocated,
+        awaiting = excluded.awaiting,
+        event_time = excluded.event_time
+    WHERE excluded.revision > level.revision
 )
-ON CONFLICT (store_id, product_id, outlet_id) DO UPDATE
-SET sku = excluded.sku,
-    revision = excluded.revision,
-    on_hand = excluded.on_hand,
-    allocated = excluded.allocated,
-    awaiting = excluded.awaiting,
-    event_time = excluded.event_time
-WHERE excluded.revision > level.revision;
+-- As they were before this statement.
+SELECT count(*)
+FROM moved
+JOIN stock_levels AS level USING (store_id, product_id, outlet_id)
+WHERE level.revision >= moved.first;

@@ -1,6 +1,7 @@
 """`dead.letters`: records that the stock worker refused, and those that cannot become rows."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,7 +64,19 @@ def _fill(letter: DeadLetter, _value: bytes, letters: Rows) -> None:
     )  # fmt: skip
 
 
-LETTER = Document(
+class Letters(Document[DeadLetter]):
+    """Letters never change; the first one of an id stays."""
+
+    async def write(self, connection: Any, entries: Sequence[Entry[DeadLetter]], *, careful: bool) -> None:
+        """Add the letters that are not there yet.
+
+        They are always asked for, being few: the table's key has the month in it, and would let the letter
+        of a record pass that stands where another one did before its topic was made anew.
+        """
+        await super().write(connection, entries, careful=True)
+
+
+LETTER = Letters(
     "dead_letters",
     decode=msgspec.json.Decoder(DeadLetter).decode,
     key=lambda letter: (letter.dead_letter_id,),

@@ -72,12 +72,14 @@ class StockMovements:
     async def write(self, connection: Any, entries: Sequence[Entry[StockMoved]], *, careful: bool) -> None:
         """Add the movements of the entries.
 
-        Movements are taken to be new, which the table's key checks; `careful`, those that are there already
-        are left out, and a movement whose place another event holds is a RowError.
+        Movements are taken to be new, which their levels' revisions check, and a RowError says that they are
+        not: the same has to be done again, `careful`. Then those that are there already are left out, and
+        only a movement whose place another event holds is a RowError.
         """
         there = await self._there(connection, entries) if careful else {}
         rows: list[tuple[Any, ...]] = []
         levels: dict[LevelKey, tuple[str, int, str, str, str, str]] = {}
+        first: dict[LevelKey, int] = {}
         for event, _, _ in entries:
             store_id, source = event.store_id, event.source
             for ordinal, moved in enumerate(event.movements):
@@ -104,6 +106,8 @@ class StockMovements:
                     )
                 )  # fmt: skip
                 level = levels.get(key)
+                if level is None or moved.revision < first[key]:
+                    first[key] = moved.revision
                 if level is None or level[1] < moved.revision:
                     levels[key] = (
                         sku, moved.revision, moved.on_hand_after, moved.allocated_after,
@@ -111,8 +115,10 @@ class StockMovements:
                     )  # fmt: skip
         await MOVEMENTS.copy(connection, rows)
         if levels:
-            columns = zip(*((*key, *level) for key, level in levels.items()), strict=True)
-            await connection.execute(_raise_levels, *map(list, columns))
+            columns = zip(*((*key, *level, first[key]) for key, level in levels.items()), strict=True)
+            known = await connection.fetchval(_raise_levels, *map(list, columns))
+            if known and not careful:
+                raise RowError(f"{known} of {len(levels)} levels had some of these movements before")
 
     async def _there(self, connection: Any, entries: Sequence[Entry[StockMoved]]) -> dict[MovementKey, str]:
         places = [

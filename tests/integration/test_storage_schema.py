@@ -179,7 +179,7 @@ async def test_a_history_of_version_1_becomes_what_a_replay_by_this_version_woul
 
     done = await schema.migrate(connection)
 
-    assert [migration.version for migration in done] == [2]
+    assert tuple(done) == schema.migrations()[1:]
     assert await contents(connection) == replayed
     assert len(replayed["sale_returns"]) == 3
     log.add("refunds", refund("1002"))

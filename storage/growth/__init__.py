@@ -1,0 +1,1 @@
+"""How the history grows, and stays within bounds: a table for each month, and months that are let go."""
