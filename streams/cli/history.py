@@ -10,6 +10,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from streams.cli.exits import Exit
+
 T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -41,7 +43,7 @@ _PIPE_WIDTH = 240
 
 
 def ask(question: Callable[[Any], Awaitable[T]], *, known_schema: bool = True) -> T:
-    """Put a question to the history; what a user can mend ends the command with a message and code 1.
+    """Put a question to the history; what a user can mend ends the command with a message and its code.
 
     `known_schema` False: also when the database has no history, or that of another version.
     """
@@ -60,7 +62,7 @@ async def _ask(options: dict[str, Any], question: Callable[[Any], Awaitable[T]],
 
     from storage import schema
     from storage.connection import connect
-    from storage.errors import StorageError
+    from storage.errors import BusyError, StorageError
 
     try:
         connection = await connect(options, name="tillstream cli")
@@ -70,6 +72,8 @@ async def _ask(options: dict[str, Any], question: Callable[[Any], Awaitable[T]],
             return await question(connection)
         finally:
             connection.terminate()
+    except BusyError as error:
+        raise failed(str(error), Exit.BUSY) from error
     except StorageError as error:
         raise failed(str(error)) from error
     except OSError as error:
@@ -82,10 +86,10 @@ async def _ask(options: dict[str, Any], question: Callable[[Any], Awaitable[T]],
         raise failed(f"Postgres refused ({error.sqlstate}): {error}") from error
 
 
-def failed(message: str) -> typer.Exit:
+def failed(message: str, code: Exit = Exit.FAILED) -> typer.Exit:
     """Print what went wrong; to be raised."""
     typer.echo(f"tillstream: {message}", err=True)
-    return typer.Exit(1)
+    return typer.Exit(code)
 
 
 def point(since: str | None) -> datetime | None:
