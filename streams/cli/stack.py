@@ -1,4 +1,4 @@
-"""`tillstream up`, `down`, `status`: the embedded Kafka and Postgres."""
+"""`tillstream up`, `down`: the embedded Kafka and Postgres."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from streams.cli import panels
 
 if TYPE_CHECKING:
     from deploy.local.stack import Stack, Status
-
-NOT_RUNNING = 3  # as `systemctl status` and init scripts say it
 
 DataDir = Annotated[
     Path | None,
@@ -30,7 +28,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=panels.TRY)(up)
-    app.command(rich_help_panel=panels.TRY)(status)
     app.command(rich_help_panel=panels.TRY)(down)
 
 
@@ -73,15 +70,6 @@ def up(
         _show(stack.status(), as_json, f"up in {time.monotonic() - begun:.1f} s; `tillstream down` stops it")
 
 
-def status(data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Show whether the embedded stack runs, and where. Exit code 0: it runs; 3: not, or not all of it."""
-    stack = _stack(data_dir)
-    found = stack.status()
-    _show(found, as_json, "running" if found.running else "not running; `tillstream up` starts it")
-    if not found.running:
-        raise typer.Exit(NOT_RUNNING)
-
-
 def down(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Stop the embedded stack, whoever started it. Its data stays for the next `tillstream up`."""
     from deploy.local.supervisor import end_supervisor
@@ -90,6 +78,15 @@ def down(data_dir: DataDir = None, as_json: Json = False) -> None:
     ended = end_supervisor(stack.data_dir)
     stopped = stack.down() or ended
     _show(stack.status(), as_json, "stopped" if stopped else "nothing was running")
+
+
+def local_status(data_dir: Path | None) -> Status | None:
+    """Look at the embedded stack; None in an installation that has none."""
+    try:
+        stack = _stack(data_dir)
+    except ImportError:
+        return None
+    return stack.status()
 
 
 def _stack(data_dir: Path | None) -> Stack:
@@ -109,7 +106,12 @@ def _show(status: Status, as_json: bool, summary: str) -> None:
         import msgspec
 
         print(msgspec.json.encode(status).decode(), flush=True)
-        return
+    else:
+        describe(status, summary)
+
+
+def describe(status: Status, summary: str) -> None:
+    """Print where the parts of the embedded stack run."""
     rows = [("stack", summary)]
     for part in status.parts:
         where = ", ".join(f"{name} 127.0.0.1:{port}" for name, port in part.ports.items())

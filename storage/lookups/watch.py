@@ -1,0 +1,64 @@
+"""How the history and its database are: for those who watch, not for analysts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from storage.lookups.answer import Answer
+from storage.queries import query
+
+
+class LettersCounted(Answer, frozen=True, kw_only=True):
+    """Dead letters of a reason: all, of the last day, and those that nobody has dealt with."""
+
+    reason: str
+    total: int
+    last_day: int
+    open: int
+
+
+class TableMeasured(Answer, frozen=True, kw_only=True):
+    """A table on disk, indexes included; `rows` is the server's own estimate."""
+
+    table: str
+    bytes: int
+    rows: int
+
+
+class ServerSeen(Answer, frozen=True, kw_only=True):
+    """The server: its clock, the size of the database, and whether it takes no changes."""
+
+    now: datetime
+    database_bytes: int
+    read_only: bool
+
+
+async def count_exceptions(connection: Any) -> dict[str, int]:
+    """Return how many exceptions are open, by kind."""
+    return dict(await connection.fetch(query("watch.count_exceptions")))
+
+
+async def count_letters(connection: Any) -> Sequence[LettersCounted]:
+    """Return how many dead letters there are, by reason."""
+    known = bool(await connection.fetchval(query("watch.find_operations")))
+    name = "watch.count_letters_dealt_with" if known else "watch.count_letters"
+    names = LettersCounted.__struct_fields__
+    return [
+        LettersCounted(**dict(zip(names, row, strict=True))) for row in await connection.fetch(query(name))
+    ]
+
+
+async def measure_tables(connection: Any) -> Sequence[TableMeasured]:
+    """Return the history's tables, the largest first."""
+    names = TableMeasured.__struct_fields__
+    return [
+        TableMeasured(**dict(zip(names, row, strict=True)))
+        for row in await connection.fetch(query("watch.list_sizes"))
+    ]
+
+
+async def show_server(connection: Any) -> ServerSeen:
+    """Return how the server is."""
+    names = ServerSeen.__struct_fields__
+    row = await connection.fetchrow(query("watch.show_server"))
+    return ServerSeen(**dict(zip(names, row, strict=True)))
