@@ -39,17 +39,22 @@ class Site:
             PostgresSettings(dsn=SecretStr(self.dsn)),
             WorkerSettings(prefix=f"{name}.", partitions=partitions),
         )
-        environment = os.environ | {
+        self.name = name
+        self.logs = stack.data_dir / "logs"
+        self.environment = {
             "TILLSTREAM_KAFKA_BOOTSTRAP": bootstrap,
             "TILLSTREAM_POSTGRES_DSN": self.dsn,
             "TILLSTREAM_PREFIX": f"{name}.",
+            "TILLSTREAM_PARTITIONS": str(partitions),
         }
-        logs = stack.data_dir / "logs"
-        self.stock = WorkerProcess("stock", environment, logs / f"{name}-stock.log")
-        self.history = WorkerProcess("history", environment, logs / f"{name}-history.log")
+        self.stock = self._worker("stock")
+        self.history = self._worker("history")
         self.publisher = Publisher(bootstrap, partitions, f"{name}.")
         self.view = HistoryView(self.dsn)
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+
+    def _worker(self, kind: str) -> WorkerProcess:
+        return WorkerProcess(kind, os.environ | self.environment, self.logs / f"{self.name}-{kind}.log")
 
     async def __aenter__(self) -> Self:
         admin = await asyncpg.connect(self._admin_dsn)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli import panels
 
+if TYPE_CHECKING:
+    from deploy.bench.run import Ratios, References
+
 _EPILOG = """
 **Examples**
 
-    tillstream bench                          about two minutes
+    tillstream bench                          about four minutes
 
     tillstream bench --orders 200000 --json   a longer one, as one JSON object
 """
@@ -50,6 +53,8 @@ def _bench(
     if as_json:
         print(msgspec.json.encode(report).decode())
         return
+    if report.ratios is not None and report.references is not None:
+        _print_ratios(report.ratios, report.references)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("measured")
     table.add_column("orders/s", justify="right")
@@ -66,3 +71,17 @@ def _bench(
     print(
         f"at {latency.rate:.0f} orders/s: p50 {latency.p50_ms} ms, p99 {latency.p99_ms} ms from record to row"
     )
+
+
+def _print_ratios(ratios: Ratios, beside: References) -> None:
+    for what, ratio, reference in (
+        (
+            "stock worker",
+            ratios.stock_to_bare,
+            f"bare consume-decode-produce, {beside.bare_move_per_s:,.0f}/s",
+        ),
+        ("history worker", ratios.history_to_copy, f"bare COPY, {beside.bare_copy_per_s:,.0f}/s"),
+        ("end to end", ratios.end_to_end_to_plain_faust, f"plain Faust, {beside.plain_faust_per_s:,.0f}/s"),
+        ("p99", ratios.p99_to_plain_faust, f"plain Faust's, {beside.plain_faust_p99_ms:.0f} ms"),
+    ):
+        print(f"{what:<16}{ratio:>7.2f} x {reference}")

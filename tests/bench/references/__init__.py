@@ -1,0 +1,1 @@
+"""What the benchmark compares with: a plain Faust application, and the bare clients without any rules."""
