@@ -1,4 +1,4 @@
-"""`tillstream stock show|movements`: stock levels, and why they are what they are."""
+"""`tillstream stock show|movements|why`: stock levels, and why they are what they are."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli import panels
+from streams.cli.exits import Exit
 from streams.cli.history import Json, Limit, Since, Store, ask, failed, point, print_json, print_table
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from storage.lookups.why import LevelExplained, MovementTold
 
 stock = typer.Typer(
     no_args_is_help=True, help="Stock levels and movements, as the history in Postgres has them."
@@ -111,3 +114,90 @@ def show_movements(
 
 def _after(value: Decimal, change: Decimal) -> str:
     return f"{value} ({change:+})" if change else str(value)
+
+
+_WHY = """
+**Examples**
+
+    tillstream stock why SHOE-42 --store s1
+
+    tillstream stock why SHOE-42 --store s1 --outlet auckland --json
+
+**Exit codes**  0 it all adds up; 1 no such SKU, or Postgres does not answer; 3 it does not add up
+"""
+
+
+@stock.command("why", epilog=_WHY)
+def why(
+    sku: Annotated[str, typer.Argument(help="The SKU.")],
+    store: Annotated[str, typer.Option("--store", help="The store's id.")],
+    outlet: Annotated[
+        str | None, typer.Option(help="Only at this outlet. [default: all]", show_default=False)
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="At most so many movements of each level.")
+    ] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show the movements that make today's number, from the last count on; say so if they do not add up.
+
+    All movements of the level are added up, not only those that are shown. `tillstream reconcile list` holds
+    the history against the topics and the point of sale.
+    """
+    from storage.lookups.why import explain_stock
+
+    found = ask(lambda connection: explain_stock(connection, store, sku, outlet))
+    if not found:
+        raise failed(
+            f"store {store!r} has no level of SKU {sku!r}"
+            + (f" at outlet {outlet!r}" if outlet else "")
+            + ": nothing was counted or allocated under it yet; `tillstream stock show` lists those that were"
+        )
+    if as_json:
+        print_json(found)
+    else:
+        for level in found:
+            _print_level(level, limit)
+    if any(level.problems for level in found):
+        raise typer.Exit(Exit.FOUND)
+
+
+def _print_level(level: LevelExplained, limit: int) -> None:
+    typer.echo(f"{level.sku} (product {level.product_id}) at {level.outlet_id}: {level.level},")
+    typer.echo(f"so {level.available} are available before safety stock, at revision {level.revision}.")
+    if level.first_revision != 1:
+        typer.echo(f"Movements before number {level.first_revision or level.revision + 1} were pruned.")
+    hidden = len(level.movements) - limit
+    if hidden > 0:
+        typer.echo(f"{hidden} movements since the last count are not shown; --limit shows more.")
+    print_table(
+        "movements",
+        ("number", "happened (UTC)", "kind", "pieces", "on hand", "allocated", "awaiting count", "cause"),
+        (
+            (
+                one.revision, one.event_time, one.kind, one.quantity or "",
+                _after(one.running.on_hand, one.on_hand),
+                _after(one.running.allocated, one.allocated),
+                _after(one.running.awaiting, one.awaiting),
+                _cause(one),
+            )
+            for one in level.movements[-limit:]
+        ),
+    )  # fmt: skip
+    if level.problems:
+        typer.echo("It does NOT add up:")
+        for problem in level.problems:
+            typer.echo(f"  * {problem}")
+        typer.echo(
+            f"  `tillstream reconcile list --store {level.store_id} --sku {level.sku}` finds the cause."
+        )
+    else:
+        typer.echo("It adds up.")
+    typer.echo()
+
+
+def _cause(one: MovementTold) -> str:
+    order = f" of order {one.order_id}" if one.order_id else ""
+    place = f", {one.source_topic}/{one.source_partition}@{one.source_offset}"
+    who = f": {one.why} ({one.by})" if one.by else ""
+    return f"{one.cause}{order}{who}{place}"
