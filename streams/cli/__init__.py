@@ -22,6 +22,7 @@ from streams.cli import (
     fulfillments,
     link,
     payments,
+    prune,
     publish,
     quality,
     refunds,
@@ -103,6 +104,7 @@ for module in (
     topology,
     topics,
     db,
+    prune,
     dlq,
     audit,
 ):
