@@ -52,6 +52,8 @@ class History:
     ) -> None:
         self._options = options
         self._schema = schema
+        # Writers of the same name end each other's sessions: those of a shadow are not those of the history.
+        self._name = schema.name if schema != HISTORY else "tillstream"
         self._consumer = consumer
         self._topics = {f"{prefix}{name}": name for name in TARGETS}
         self._positions: dict[Place, int | None] = {}
@@ -83,7 +85,7 @@ class History:
 
         async def read() -> dict[Place, int | None]:
             connection = await connect(
-                self._options, name=f"tillstream {self._consumer}", schema=self._schema.name
+                self._options, name=f"{self._name} {self._consumer}", schema=self._schema.name
             )
             try:
                 await check(connection, self._schema)
@@ -147,7 +149,7 @@ class History:
     async def _session(self, partition: int) -> Any:
         session = self._sessions.get(partition)
         if session is None or session.is_closed():
-            name = f"tillstream {partition} {self._consumer}"
+            name = f"{self._name} {partition} {self._consumer}"
             session = await connect(self._options, name=name, settings=WRITING, schema=self._schema.name)
             await prepare(session)
             self._sessions[partition] = session

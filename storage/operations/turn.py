@@ -21,7 +21,7 @@ async def turn(connection: Any, what: str) -> AsyncIterator[None]:
     The session must outlive the block. Raises BusyError, naming who has it, instead of waiting; a session
     that ended, however it did, has let go.
     """
-    key = zlib.crc32(what.encode()) & 0x7FFF_FFFF
+    key = _key(what)
     if not await connection.fetchval("SELECT pg_try_advisory_lock($1::int, $2::int)", _SPACE, key):
         holder = await connection.fetchrow(_holder, _SPACE, key)
         who = f"{holder[0]}, there since {holder[1]:%Y-%m-%d %H:%M:%S} UTC" if holder else "someone"
@@ -34,3 +34,12 @@ async def turn(connection: Any, what: str) -> AsyncIterator[None]:
     finally:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1::int, $2::int)", _SPACE, key)
+
+
+async def held(connection: Any, what: str) -> bool:
+    """Whether some session has the turn for `what`."""
+    return await connection.fetchrow(_holder, _SPACE, _key(what)) is not None
+
+
+def _key(what: str) -> int:
+    return zlib.crc32(what.encode()) & 0x7FFF_FFFF

@@ -1,0 +1,1 @@
+"""Replays: the outgoing topics read again, into a second history beside the live one."""
