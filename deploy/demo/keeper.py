@@ -54,10 +54,15 @@ class WorkerProcess:
 
 
 class Keeper:
-    """Watches the stack and the workers; `restarts` counts what had to be started again, by part."""
+    """Watches the stack and the workers.
+
+    `restarts` counts what had to be started again, by part; `servers` are the stack's processes when it was
+    last looked at.
+    """
 
     def __init__(self, stack: Stack, workers: list[WorkerProcess]) -> None:
         self.restarts: Counter[str] = Counter()
+        self.servers: dict[str, int] = {}
         self._stack = stack
         self._workers = workers
         self._task: asyncio.Task[None] | None = None
@@ -74,6 +79,12 @@ class Keeper:
             await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.gather(*(worker.stop() for worker in self._workers))
 
+    @property
+    def processes(self) -> dict[str, int]:
+        """The process of each part that runs."""
+        workers = {worker.kind: worker.pid for worker in self._workers}
+        return self.servers | {kind: pid for kind, pid in workers.items() if pid is not None}
+
     def check(self) -> None:
         """Raise what ended the watch, if anything did."""
         if self._task is not None and self._task.done():
@@ -83,6 +94,7 @@ class Keeper:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             status = await asyncio.to_thread(self._stack.status)
+            self.servers = {part.name: part.pid for part in status.parts if part.pid is not None}
             for part in status.parts:
                 if not part.running:
                     self.restarts[part.name] += 1

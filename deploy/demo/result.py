@@ -20,7 +20,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """How far it is, for the live view."""
+    """How far it is, for the live view; `processes` are the ids of those that run, by part."""
 
     phase: str
     elapsed_s: float
@@ -34,6 +34,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int
     recent_ms: list[float] | None
     restarts: dict[str, int]
+    processes: dict[str, int]
     last_sales: tuple[SeenSale, ...]
 
 

@@ -219,6 +219,7 @@ class Demo:
             dead_letters=self._ledger.dead_letters,
             recent_ms=self._history.standing.recent_ms,
             restarts=dict(self._keeper.restarts),
+            processes=self._keeper.processes,
             last_sales=tuple(self._ledger.newest(SHOWN_SALES)),
         )
 

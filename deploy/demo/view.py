@@ -26,6 +26,7 @@ class View:
         )
         self._before: Snapshot | None = None
         self._line_at = -self.LINE_EVERY_S
+        self._processes: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -41,6 +42,9 @@ class View:
     def show(self, now: Snapshot) -> None:
         """Draw a snapshot."""
         rate = self._rate(now)
+        if now.processes != self._processes:
+            self._processes = now.processes
+            self._console.print(f"[dim]processes:[/] {_processes(now)}")
         if self._live is not None:
             self._live.update(Group(_numbers(now, rate), _sales(now.last_sales)))
         elif now.elapsed_s - self._line_at >= self.LINE_EVERY_S:
@@ -55,6 +59,10 @@ class View:
         if before is None or now.elapsed_s <= before.elapsed_s:
             return 0.0
         return (now.written - before.written) / (now.elapsed_s - before.elapsed_s)
+
+
+def _processes(now: Snapshot) -> str:
+    return ", ".join(f"{part} {pid}" for part, pid in sorted(now.processes.items()))
 
 
 def _numbers(now: Snapshot, rate: float) -> Panel:

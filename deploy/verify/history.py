@@ -5,6 +5,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from storage.connection import CLIENT_ERRORS
+
 _STANDING = """
 SELECT (SELECT count(*) FROM tillstream.sales) AS sales,
        (SELECT count(*) FROM tillstream.exceptions WHERE open) AS exceptions,
@@ -32,9 +34,10 @@ _PROGRESS = "SELECT topic, partition, next_offset FROM tillstream.progress"
 
 AWAY = (
     OSError,
+    EOFError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    *CLIENT_ERRORS,
 )
 """What a Postgres that is away, or that has just been killed, answers with."""
 

@@ -1,6 +1,6 @@
 """An installation for each test: what is broken in one must not be seen in another."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,3 +14,11 @@ async def shop(stack: Stack, tmp_path: Path) -> AsyncIterator[Installation]:
     """Topics and a database of the test's own; it starts its workers itself."""
     async with Installation.on(stack.endpoints, tmp_path) as shop:
         yield shop
+
+
+@pytest.fixture(scope="package")
+def own_stack() -> Iterator[Stack]:
+    """A stack that only the tests use that take its servers away."""
+    with Stack.ephemeral(heap="384m") as stack:
+        stack.up()
+        yield stack

@@ -1,7 +1,7 @@
 """Kafka or Postgres away for a while, and a Postgres that is set back to an older copy."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,9 @@ import pytest
 from deploy.local.stack import Stack
 from streams.runtime.errors import ExitCode
 from tests.chaos.load import Load
+from tests.system.cases import LINK
 from tests.system.installation import Installation
-
-
-@pytest.fixture(scope="module")
-def own_stack() -> Iterator[Stack]:
-    """A stack that only these tests use, for they take its servers away."""
-    with Stack.ephemeral(heap="384m") as stack:
-        stack.up()
-        yield stack
+from tests.system.payloads import order
 
 
 @pytest.fixture
@@ -41,6 +35,31 @@ async def test_orders_are_decided_while_postgres_is_away_and_written_when_it_is_
             await asyncio.to_thread(own_stack.postgres.start)
         await load.assert_kept()
     own_shop.assert_workers_unharmed()
+
+
+async def test_a_history_worker_that_waits_for_postgres_ends_when_it_is_asked_to(
+    own_stack: Stack, tmp_path: Path
+) -> None:
+    """It waits for ever, to begin as well as to write; but not longer than it is wanted."""
+    async with Installation.on(own_stack.endpoints, tmp_path) as shop:
+        history = shop.start("history")
+        await shop.until("it has begun", lambda: bool(history.assignments))
+        await shop.publish("store.links", "waiting", LINK)
+        await asyncio.to_thread(own_stack.postgres.stop)
+        try:
+            shop.start("stock")
+            await shop.publish("ecom.orders", "waiting", order("WAITS", ("SHIRT", 1)))
+            await shop.until("it waits to write", lambda: "does not take the history" in history.text)
+            assert await history.stop() == ExitCode.OK
+            history.start()
+            await shop.until("it waits to begin", lambda: "positions: Postgres" in history.text)
+            assert await history.stop() == ExitCode.OK
+        finally:
+            await asyncio.to_thread(own_stack.postgres.start)
+        history.start()
+        await shop.settled()
+        assert [row["order_id"] for row in await shop.rows("SELECT order_id FROM sales")] == ["WAITS"]
+        shop.assert_workers_unharmed()
 
 
 async def test_a_broker_killed_in_the_middle_of_a_load_costs_nothing(

@@ -72,18 +72,18 @@ class WorkerProcess:
         return self._child.poll() if self._child is not None else None
 
     @property
+    def text(self) -> str:
+        """Its log, over all its starts."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    @property
     def assignments(self) -> list[str]:
         """The partitions that it was given, each time that it was, over all its starts."""
-        if not self.log.exists():
-            return []
-        return [line.partition(OWNS)[2].partition("]")[0] for line in self._lines() if OWNS in line]
-
-    def _lines(self) -> list[str]:
-        return self.log.read_text(errors="replace").splitlines()
+        lines = self.text.splitlines()
+        return [line.partition(OWNS)[2].partition("]")[0] for line in lines if OWNS in line]
 
     def __str__(self) -> str:
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return (
             f"{self.kind} worker of slot {self.slot}, exit code {self.code}; its log ends with"
-            f"\n{text[-SHOWN_LOG_CHARS:]}"
+            f"\n{self.text[-SHOWN_LOG_CHARS:]}"
         )
