@@ -127,17 +127,6 @@ WHERE ($1::text IS NULL OR store_id = $1)
 ORDER BY opened_at DESC, store_id, subject, kind
 LIMIT $5;
 
--- name: list_dead_letters
-SELECT dead_letter_id, found_by, reason, detail, source_topic, source_partition, source_offset, part,
-       store_id, order_id, record_time, processed_at, length, complete
-FROM dead_letters
-WHERE ($1::text IS NULL OR store_id = $1)
-  AND ($2::text IS NULL OR reason = $2)
-  AND ($3::text IS NULL OR source_topic = $3)
-  AND ($4::timestamptz IS NULL OR processed_at >= $4)
-ORDER BY processed_at DESC, source_topic, source_partition, source_offset
-LIMIT $5;
-
 -- name: list_progress
 SELECT consumer, topic, partition, next_offset, updated_at
 FROM progress

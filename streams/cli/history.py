@@ -92,8 +92,8 @@ def failed(message: str, code: Exit = Exit.FAILED) -> typer.Exit:
     return typer.Exit(code)
 
 
-def point(since: str | None) -> datetime | None:
-    """Return the time that `--since` means; a span counts back from now."""
+def point(since: str | None, option: str = "--since") -> datetime | None:
+    """Return the time that `--since`, or another option, means; a span counts back from now."""
     if since is None:
         return None
     if match := _SPAN.fullmatch(since.strip()):
@@ -103,7 +103,7 @@ def point(since: str | None) -> datetime | None:
     except ValueError:
         raise typer.BadParameter(
             f"{since!r} is neither a span (30m, 24h, 7d) nor a date or time (2026-03-01, 2026-03-01T12:00)",
-            param_hint="--since",
+            param_hint=option,
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 

@@ -1,0 +1,34 @@
+"""What today's contract says of a record, before it is sent again."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from topics import decoders
+from topics.errors import ContractError
+
+_DECODERS: Mapping[str, Callable[[bytes | None], Any]] = {
+    "pos.inventory": decoders.decode_inventory,
+    "pos.sales": decoders.decode_pos_sale,
+    "pos.fulfillments": decoders.decode_pos_fulfillment,
+    "pos.products": decoders.decode_product,
+    "pos.customers": decoders.decode_profile,
+    "store.links": decoders.decode_link,
+    "stock.corrections": decoders.decode_correction,
+}
+
+
+def messages(topic: str, value: bytes | None, record_time: datetime) -> Sequence[Any]:
+    """Return what the worker would read from the record; a part that it would refuse is its ContractError."""
+    try:
+        if topic == "ecom.orders":
+            return decoders.decode_orders(value, record_time)
+        return (_DECODERS[topic](value),)
+    except ContractError as error:
+        return (error,)
+
+
+def fault(topic: str, value: bytes | None, record_time: datetime) -> str | None:
+    """Return why the record would be refused, None when it can be read."""
+    refused = [one for one in messages(topic, value, record_time) if isinstance(one, ContractError)]
+    return f"{refused[0].reason}: {refused[0].detail}" if refused else None
