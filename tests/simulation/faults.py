@@ -1,0 +1,64 @@
+"""What goes wrong in a run: drawn from the seed, and what can be left out when a failure is looked into."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import NamedTuple
+
+STOCK_REQUESTS = (
+    "init", "produce", "produce", "offsets", "commit", "commit", "commit", "ends", "restore",
+    "committed", "ranges", "seek", "fetch", "join",
+)  # fmt: skip
+HISTORY_REQUESTS = ("pg connect", "pg read", "pg move", "pg commit", "pg commit", "fetch", "join", "ranges")
+
+
+class Fault(NamedTuple):
+    """One thing that goes wrong: at a time, or at a request that a process makes after it."""
+
+    at: float
+    act: str
+    """`kill`, `pause`, `lose` (a request or its answer), `stop` (SIGTERM), `rebalance`, `leave`, or of
+    Postgres `pg away`, `pg backup`, `pg restore`."""
+    slot: int = 0
+    seconds: float = 0.0
+    request: str = ""
+    after: bool = False
+    """Whether the request was still done."""
+    skip: int = 0
+    """So many such requests pass before."""
+
+    def __str__(self) -> str:
+        where = f" {'after' if self.after else 'before'} {self.request} +{self.skip}" if self.request else ""
+        return f"{self.at:.2f} s: {self.act} slot {self.slot}{where} ({self.seconds:.2f} s)"
+
+
+def draw(random: Random, slots: int, until: float) -> list[Fault]:
+    """Draw a run's faults; the first half of the slots are stock workers, the others history workers."""
+    faults = []
+    for _ in range(random.choice((0, 1, 2, 3, 4, 6, 9))):
+        at = random.random() * until
+        slot = random.randrange(slots)
+        requests = STOCK_REQUESTS if slot < slots // 2 else HISTORY_REQUESTS
+        act = random.choices(
+            ("kill", "pause", "lose", "stop", "rebalance", "leave", "pg away", "pg restore"),
+            (30, 25, 20, 8, 8, 5, 5, 5),
+        )[0]
+        seconds = random.choice((0.05, 0.5, 1.5, 3.0, 6.0)) * (0.5 + random.random())
+        if act == "pg restore":
+            faults.append(Fault(at * random.random(), "pg backup"))
+            faults.append(Fault(at, act))
+        elif act == "lose" or (act in {"kill", "pause"} and random.random() < 0.7):
+            faults.append(
+                Fault(
+                    at,
+                    act,
+                    slot,
+                    seconds,
+                    random.choice(requests),
+                    random.random() < 0.5,
+                    random.choice((0, 0, 1, 3)),
+                )
+            )
+        else:
+            faults.append(Fault(at, act, slot, seconds))
+    return sorted(faults)
