@@ -35,11 +35,21 @@ def judge(seen: Pipeline, limits: Limits) -> list[Wrong]:
     return [
         *silent,
         *_missing(seen),
-        *(wrong for kind in seen.kinds for wrong in _kind(kind, seen, limits)),
-        *(wrong for position in seen.positions for wrong in _position(position)),
+        *judge_groups(seen, limits),
+        *judge_offsets(seen),
         *_lag(seen, limits),
         *_letters(seen),
     ]
+
+
+def judge_groups(seen: Pipeline, limits: Limits) -> list[Wrong]:
+    """Return what is wrong with the workers."""
+    return [wrong for kind in seen.kinds for wrong in _kind(kind, seen, limits)] if seen.set_up else []
+
+
+def judge_offsets(seen: Pipeline) -> list[Wrong]:
+    """Return which offsets are not on the log."""
+    return [wrong for position in seen.positions for wrong in _position(position)]
 
 
 def _missing(seen: Pipeline) -> Iterator[Wrong]:
