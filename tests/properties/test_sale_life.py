@@ -52,7 +52,14 @@ class OnlineStore(RuleBasedStateMachine):
     @initialize(linked=st.booleans())
     def begin(self, linked: bool) -> None:
         if linked:
-            self.set_link(connected=frozenset(OUTLETS), safety=0, oversell="allow", equal=False)
+            self.set_link(
+                connected=frozenset(OUTLETS),
+                safety=0,
+                oversell="allow",
+                equal=False,
+                included=False,
+                offline="unpaid",
+            )
 
     def tell_order(self, snapshot: Order, *, drain: bool = True) -> None:
         self.told.append(snapshot)
@@ -66,6 +73,8 @@ class OnlineStore(RuleBasedStateMachine):
         number=st.integers(1, 4),
         lines=LINES,
         status=STATUSES,
+        processor=st.sampled_from(["Stripe", "Stripe", None]),
+        gift_card=st.sampled_from([0, 0, 5]),
         fulfillment=FULFILLMENTS,
         email=st.sampled_from(EMAILS),
         location=st.sampled_from([None, None, "L1", "L3", "nowhere"]),
@@ -77,6 +86,8 @@ class OnlineStore(RuleBasedStateMachine):
         number: int,
         lines: list[tuple[str, int, int]],
         status: str,
+        processor: str | None,
+        gift_card: int,
         fulfillment: str,
         email: str | None,
         location: str | None,
@@ -88,6 +99,8 @@ class OnlineStore(RuleBasedStateMachine):
                 number,
                 lines,
                 payment_status=status,
+                processor=processor,
+                gift_card=Decimal(gift_card),
                 fulfillment_status=fulfillment,
                 email=email,
                 location_id=location,
@@ -148,14 +161,32 @@ class OnlineStore(RuleBasedStateMachine):
         safety=st.integers(0, 2),
         oversell=st.sampled_from(["allow", "restrict"]),
         equal=st.booleans(),
+        included=st.booleans(),
+        offline=st.sampled_from(["unpaid", "as_recorded"]),
     )
-    def set_link(self, connected: frozenset[str], safety: int, oversell: str, equal: bool) -> None:
+    def set_link(
+        self,
+        connected: frozenset[str],
+        safety: int,
+        oversell: str,
+        equal: bool,
+        included: bool,
+        offline: str,
+    ) -> None:
         outlets = [
             outlet(name, 1 if equal else place, connected=name in connected, safety=safety)
             for place, name in enumerate(OUTLETS)
         ]
         locations = {"L1": OutletId("o1"), "L3": OutletId("o3")}
-        self.store.link(link(*outlets, oversell=oversell, locations=locations))
+        self.store.link(
+            link(
+                *outlets,
+                oversell=oversell,
+                locations=locations,
+                levels_include_open_orders=included,
+                offline_payment=offline,
+            )
+        )
 
     @rule()
     def link_is_removed(self) -> None:
