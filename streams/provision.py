@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -14,6 +14,9 @@ from aiokafka.errors import KafkaError, for_code
 from streams.domain.tables import TABLES
 from streams.settings import Settings, require_kafka
 from topics.registry import TOPICS, Topic, changelog, changelog_name
+
+if TYPE_CHECKING:
+    from streams.alteration import AlterRequest
 
 _EXISTS = 36
 _REPLICAS = 38
@@ -76,6 +79,16 @@ async def create(settings: Settings, *, partitions: int | None = None, replicas:
         _one_count(after, count, settings)
         made = {state.name for state in missing}
         return [msgspec.structs.replace(state, made=state.name in made) for state in after]
+
+
+async def alter(settings: Settings, request: "AlterRequest") -> None:
+    """Have the broker carry out the request, and wait until it shows; ProvisionError when it refuses a topic.
+
+    Each topic is changed by itself: others may have been changed then.
+    """
+    async with _Admin(settings) as admin:
+        await admin.alter(request)
+        await admin.await_settings(request.wanted)
 
 
 def _one_count(states: Sequence[TopicState], asked: int | None, settings: Settings) -> int:
@@ -182,6 +195,36 @@ class _Admin:
                     )
                 found[name] = {entry[0]: entry[1] for entry in entries}
         return found
+
+    async def await_settings(self, wanted: Mapping[str, Mapping[str, str]]) -> None:
+        """Wait until clients can see the settings, which is a moment after they were made."""
+        deadline = time.monotonic() + VISIBLE_WITHIN_S
+        while True:
+            found = await self._configs(list(wanted))
+            unseen = [name for name, due in wanted.items() if not due.items() <= found.get(name, {}).items()]
+            if not unseen:
+                return
+            if time.monotonic() > deadline:
+                raise ProvisionError(
+                    f"Settings were changed but are not to be seen after {VISIBLE_WITHIN_S:.0f} s:"
+                    f" {', '.join(unseen)}. Look at the brokers' logs, then run this again."
+                )
+            await asyncio.sleep(0.02)
+
+    async def alter(self, request: "AlterRequest") -> None:
+        try:
+            answer = await self._client._send_request(request)  # aiokafka has no method for it
+        except KafkaError as error:
+            raise ProvisionError(
+                f"Kafka at {self._kafka.bootstrap} did not change the topics: {error}. Run this again:"
+                " what is set already is left alone."
+            ) from error
+        for code, message, _kind, name in answer.responses:
+            if code:
+                raise ProvisionError(
+                    f"Kafka does not change topic {name}: {message or for_code(code)}. The user needs the"
+                    " right AlterConfigs on topics."
+                )
 
     async def make(self, states: Sequence[TopicState], partitions: int, replicas: int) -> None:
         answer = await self._client.create_topics(

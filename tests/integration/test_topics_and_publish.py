@@ -7,14 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import typer
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from click.testing import Result
 from typer.testing import CliRunner
 
+from storage.operations.audit import list_audited
+from storage.schema import OPERATIONS, migrate
+from streams.alteration import Alteration, AlterRequest
 from streams.cli import publish, topics
+from streams.cli.exits import Exit
+from streams.provision import alter
+from streams.settings import load_settings
 from tests.contracts.payloads import FIXTURES, order
 from topics.partitions import partition_of
 
@@ -128,6 +136,69 @@ def test_describe_shows_how_a_topic_is_kept(prefix: str, created: None) -> None:
     assert answer("topics", "describe", f"{prefix}stock-sales-changelog")["partitions"] == 3
     assert run("topics", "describe", "orders").exit_code == 2
     assert json.loads(run("topics", "describe", "sales", "--schema").stdout)["$ref"] == "#/$defs/Sale"
+
+
+async def test_alter_sets_what_differs_and_loses_records_only_when_told_to(
+    bootstrap: str, prefix: str, created: None, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TILLSTREAM_POSTGRES_DSN", database)
+    connection = await asyncpg.connect(database)
+    await migrate(connection, OPERATIONS)
+    orders, sales, links = (f"{prefix}{name}" for name in ("ecom.orders", "sales", "store.links"))
+    await _set(orders, "retention.ms", "-1")
+    await _set(orders, "segment.bytes", "2000000")
+    await _set(sales, "retention.ms", "1000")
+    await _set(links, "cleanup.policy", "delete")
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    await producer.send_and_wait(orders, b"{}", key=b"s", partition=0, timestamp_ms=1_000)
+    await producer.send_and_wait(orders, b"{}", key=b"s", partition=0)
+    await producer.send_and_wait(links, b"{}", key=b"s", partition=1)
+    await producer.stop()
+
+    planned = await _answer_in_thread("topics", "alter")
+    assert {one["topic"]: (one["cost"], one["records"], one["applied"]) for one in planned} == {
+        orders: ("old_records", 1, False),
+        sales: ("nothing", 0, False),
+        links: ("replaced_records", 1, False),
+    }
+    told = ("--apply", "--why", "as due", "--who", "ana@till")
+    refused = await _in_thread("topics", "alter", *told)
+    assert refused.exit_code == Exit.REFUSED
+    assert f"{orders}: retention.ms=2592000000 removes 1 records that are older" in refused.stderr
+    assert f"{links}: cleanup.policy=compact removes of 1 records all but the last" in refused.stderr
+    assert len(await _answer_in_thread("topics", "alter")) == 3
+
+    assert (await _in_thread("topics", "alter", "--topic", "sales", *told)).exit_code == Exit.OK
+    assert {one["topic"] for one in await _answer_in_thread("topics", "alter")} == {orders, links}
+    assert all(
+        one["applied"] for one in await _answer_in_thread("topics", "alter", *told, "--allow-data-loss")
+    )
+
+    assert await _answer_in_thread("topics", "alter") == []
+    assert not any(topic["differs"] for topic in await _answer_in_thread("topics", "create"))
+    described = await _described(bootstrap, orders)
+    assert (described["segment.bytes"], described["retention.ms"]) == ("2000000", "2592000000")
+    entries = await list_audited(connection)
+    assert [(entry.action, entry.state, len(entry.result["settings"])) for entry in entries] == [
+        ("topics alter", "done", 2),
+        ("topics alter", "done", 1),
+    ]
+    await connection.close()
+
+
+async def _set(topic: str, setting: str, value: str) -> None:
+    await alter(load_settings(), AlterRequest([Alteration(topic, setting, "", value, "nothing")]))
+
+
+async def _described(bootstrap: str, topic: str) -> dict[str, str]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        return {entry[0]: entry[1] for entry in answer.resources[0][4]}
+    finally:
+        await admin.close()
 
 
 async def test_published_records_are_on_the_partition_of_their_store(
