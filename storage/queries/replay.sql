@@ -261,6 +261,16 @@ WHERE c.relnamespace = to_regnamespace($1)
       SELECT FROM pg_class AS o WHERE o.relnamespace = to_regnamespace($2) AND o.relname = c.relname
   )
 UNION
+SELECT format('function %s', p.oid::regprocedure)
+FROM pg_proc AS p
+WHERE p.pronamespace = to_regnamespace($1)
+  AND NOT EXISTS (
+      SELECT
+      FROM pg_proc AS o
+      WHERE o.pronamespace = to_regnamespace($2)
+        AND (o.proname, o.proargtypes) = (p.proname, p.proargtypes)
+  )
+UNION
 SELECT format('trigger %s of %s', t.tgname, c.relname)
 FROM pg_trigger AS t
 JOIN pg_class AS c ON c.oid = t.tgrelid
@@ -307,6 +317,18 @@ WITH given AS (
     CROSS JOIN LATERAL aclexplode(t.attacl) AS a
     WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'p', 'v', 'm')
       AND to_regclass(format('%I.%I', $2::text, c.relname)) IS NOT NULL
+    UNION ALL
+    SELECT 3, 'FUNCTION', format('%I.%I(%s)', $2::text, p.proname, pg_get_function_identity_arguments(p.oid)), '',
+           p.proowner, a.*
+    FROM pg_proc AS p
+    CROSS JOIN LATERAL aclexplode(p.proacl) AS a
+    WHERE p.pronamespace = to_regnamespace($1)
+      AND EXISTS (
+          SELECT
+          FROM pg_proc AS o
+          WHERE o.pronamespace = to_regnamespace($2)
+            AND (o.proname, o.proargtypes) = (p.proname, p.proargtypes)
+      )
 )
 SELECT statement
 FROM (
@@ -336,7 +358,31 @@ FROM (
 ) AS all_of_them
 ORDER BY place, statement;
 
+-- name: pruned
+-- Until when months were let go, by what.
+SELECT what, max(before)
+FROM (
+    SELECT (scope ->> 'before')::date AS before, unnest(
+        CASE scope ->> 'what' WHEN 'all' THEN ARRAY['movements', 'dead_letters'] ELSE ARRAY[scope ->> 'what'] END
+    ) AS what
+    FROM tillstream_operations.audit
+    WHERE action = 'history prune'
+) AS prunes
+GROUP BY what;
+
 -- name: carry_letters
 INSERT INTO {to}.dead_letters
 SELECT * FROM {source}.dead_letters WHERE found_by = 'stock' AND ($1::timestamptz IS NULL OR processed_at <= $1)
 ON CONFLICT DO NOTHING;
+
+-- name: about_rows
+-- As the statistics have it: about, and at once.
+SELECT c.relname, greatest(0, sum(coalesce(p.reltuples, c.reltuples)))::bigint
+FROM pg_class AS c
+LEFT JOIN pg_inherits AS i ON i.inhparent = c.oid
+LEFT JOIN pg_class AS p ON p.oid = i.inhrelid
+WHERE c.relnamespace = to_regnamespace($1)
+  AND c.relkind IN ('r', 'p')
+  AND NOT c.relispartition
+  AND c.relname NOT IN ('migrations', 'progress')
+GROUP BY c.relname;

@@ -1,10 +1,12 @@
 """The tables of a history, as they are compared: their keys and columns, and which rows are meant."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
 
+from storage.growth.month import TABLES, TIMES
 from storage.queries import query
 from storage.replay.scope import Scope
 from storage.schema import Schema
@@ -17,6 +19,7 @@ CLOCKS = frozenset({"recorded_at", "updated_at"})
 _LETTER_CLOCK = ("dead_letters", "processed_at")
 
 _tables = query("replay.tables")
+_pruned = query("replay.pruned")
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,19 +77,33 @@ async def tables(connection: Any, one: Schema) -> dict[str, Compared]:
     return found
 
 
+async def pruned(connection: Any) -> dict[str, date]:
+    """Return, by table, the day before which rows were let go of the live history (`history prune`)."""
+    rows = dict(await connection.fetch(_pruned))
+    return {table: rows[what] for what, table in TABLES.items() if what in rows}
+
+
 class Side:
     """One of two histories that are compared, `own` against `other`, as far as a scope goes.
 
     All that a scope says of a store or an order is compared, rows that one side has and the other lacks too.
     A scope with a beginning or an end in the log is not all that the log says of anything: then rows of the
-    shadow are looked up in the live history, and those that have a later revision there are left out.
+    shadow are looked up in the live history, and those that have a later revision there are left out. So is,
+    on both sides, what is older than what was pruned.
     """
 
-    def __init__(self, own: Schema, other: Schema, scope: Scope, *, live: bool) -> None:
+    def __init__(
+        self, own: Schema, other: Schema, scope: Scope, *, live: bool, pruned: Mapping[str, date]
+    ) -> None:
         self.schema = own
         self._other = other
         self._scope = scope
         self._live = live
+        self._since = {
+            TABLES[what]: f"{TIMES[what]} >= '{pruned[TABLES[what]]:%Y-%m-%d}T00:00:00Z'"
+            for what in TABLES
+            if TABLES[what] in pruned
+        }
 
     @property
     def arguments(self) -> tuple[str | None, str | None]:
@@ -114,6 +131,8 @@ class Side:
 
     def _conditions(self, table: Compared, alias: str) -> list[str]:
         scope, conditions = self._scope, []
+        if table.name in self._since:
+            conditions.append(f"{alias}.{self._since[table.name]}")
         has_order = "order_id" in table.columns
         if scope.store_id is not None:
             conditions.append(f"{alias}.store_id = $1")

@@ -27,6 +27,7 @@ from streams.cli import (
     publish,
     quality,
     refunds,
+    replay,
     sales,
     stack,
     status,
@@ -108,6 +109,7 @@ for module in (
     db,
     prune,
     dlq,
+    replay,
     audit,
 ):
     module.register(app)

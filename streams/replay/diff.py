@@ -1,6 +1,7 @@
 """A shadow against the live history, at one common position."""
 
 from collections.abc import Callable
+from datetime import date
 
 import msgspec
 
@@ -9,7 +10,7 @@ from storage.operations.replays import Replay
 from storage.operations.turn import turn
 from storage.replay import shadow
 from storage.replay.compare import Comparison, Difference, TableCompared
-from storage.replay.compared import Side, tables
+from storage.replay.compared import Side, pruned, tables
 from storage.replay.measures import GROUPS, Figure, figures, measure
 from storage.replay.scope import Scope
 from storage.replay.shadow import SHADOW
@@ -28,6 +29,8 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
 
     replay_id: int
     scope: Scope
+    pruned: dict[str, date]
+    """By table, the day before which nothing was compared, for it was pruned."""
     tables: list[TableCompared]
     figures: dict[str, list[Figure]]
     samples: list[Difference]
@@ -105,8 +108,9 @@ async def _compare(
     say: Say,
 ) -> Diff:
     known = await tables(other, SHADOW)
-    ours = Side(HISTORY, SHADOW, scope, live=True)
-    theirs = Side(SHADOW, HISTORY, scope, live=False)
+    gone = await pruned(other)
+    ours = Side(HISTORY, SHADOW, scope, live=True, pruned=gone)
+    theirs = Side(SHADOW, HISTORY, scope, live=False, pruned=gone)
     comparison = Comparison((live, ours), (other, theirs), known)
     compared = []
     # A sale that differs says more than its lines: it is sampled first.
@@ -122,6 +126,7 @@ async def _compare(
     return Diff(
         replay_id=replay.replay_id,
         scope=scope,
+        pruned=gone,
         tables=sorted(compared, key=lambda one: one.table),
         figures=sums,
         samples=await comparison.samples(),
