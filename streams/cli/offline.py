@@ -1,0 +1,97 @@
+"""What commands share that read Kafka whole, or change it while workers are stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from streams.cli.exits import Exit
+from streams.cli.history import failed
+
+if TYPE_CHECKING:
+    from storage.operations.audit import Order
+    from streams.settings import Settings
+
+T = TypeVar("T")
+
+
+def run(work: Callable[[Settings], Awaitable[T]]) -> T:
+    """Do what needs Kafka; what a user can mend ends the command with a message and its exit code."""
+    import asyncpg
+
+    from storage.errors import BusyError, StorageError
+    from streams.log import silence_clients
+    from streams.provision import ProvisionError
+    from streams.rebuild.errors import RefusedError
+    from streams.runtime.errors import WorkerError
+    from streams.settings import SettingsError, load_settings, require_kafka
+
+    async def do() -> T:
+        settings = load_settings()
+        require_kafka(settings)
+        return await work(settings)
+
+    silence_clients()
+    try:
+        return asyncio.run(do())
+    except RefusedError as error:
+        raise failed(str(error), Exit.REFUSED) from error
+    except BusyError as error:
+        raise failed(str(error), Exit.BUSY) from error
+    except (WorkerError, ProvisionError, SettingsError, StorageError) as error:
+        raise failed(str(error)) from error
+    except asyncpg.PostgresError as error:
+        raise failed(f"Postgres refused ({error.sqlstate}): {error}") from error
+    except OSError as error:
+        reason = str(error) or type(error).__name__
+        raise failed(
+            f"A server does not answer ({reason}): are Kafka and Postgres running, and are"
+            " TILLSTREAM_KAFKA_BOOTSTRAP and TILLSTREAM_POSTGRES_DSN right?"
+        ) from error
+
+
+@asynccontextmanager
+async def audited(settings: Settings, order: Order, what: str) -> AsyncIterator[dict[str, Any]]:
+    """Have the turn for `what`, and put what the block does into the audit: its numbers into the dict."""
+    from storage.connection import connect
+    from storage.operations import audit
+    from storage.operations.turn import turn
+    from storage.schema import OPERATIONS
+    from streams.settings import require_postgres
+
+    require_postgres(settings)
+    connection = await connect(
+        settings.postgres.connect_options(), name="tillstream cli", schema=OPERATIONS.name
+    )
+    try:
+        async with turn(connection, what), audit.audited(connection, order) as result:
+            yield result
+    finally:
+        connection.terminate()
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many offsets were passed, and how long it has taken."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:,} records"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda passed: bar.advance(task, passed)
+
+
+def say_dry(*, applied: bool) -> None:
+    """Say whether it was done."""
+    typer.echo("done" if applied else "dry run: nothing was changed; --apply --why '…' does it")

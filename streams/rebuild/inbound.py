@@ -1,0 +1,71 @@
+"""What came in, read again: the messages that were not refused then, of records that were decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from zlib import crc32
+
+import msgspec
+
+from streams.domain.books import Moment
+from topics import decoders, moments
+from topics.codec import decode_dead_letter
+from topics.errors import ContractError
+from topics.event import Source
+from topics.ids import StoreId
+from topics.keys import decode_key
+from topics.partitions import partition_of
+
+Messages = Callable[[bytes | None, datetime], Sequence[Any]]
+
+DECODERS: dict[str, Messages] = {
+    "ecom.orders": decoders.decode_orders,
+    "pos.inventory": lambda value, _: (decoders.decode_inventory(value),),
+    "pos.products": lambda value, _: (decoders.decode_product(value),),
+    "pos.customers": lambda value, _: (decoders.decode_profile(value),),
+    "pos.sales": lambda value, _: (decoders.decode_pos_sale(value),),
+    "pos.fulfillments": lambda value, _: (decoders.decode_pos_fulfillment(value),),
+    "stock.corrections": lambda value, _: (decoders.decode_correction(value),),
+    "store.links": lambda value, _: (None if value is None else decoders.decode_link(value),),
+}
+"""What the agents decode each inbound topic with."""
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """A message, whose it is, and the moment of its record."""
+
+    store_id: StoreId
+    moment: Moment
+    message: Any
+
+
+class Inbound:
+    """Reads the inbound records of one partition number as the agents did."""
+
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+        self._refused: set[tuple[str, int, int]] = set()
+
+    def refuse(self, record: Any) -> None:
+        """Take a dead letter: what it is about was not decided."""
+        letter = decode_dead_letter(record.value)
+        self._refused.add((letter.source.topic, letter.source.offset, letter.part or 0))
+
+    def read(self, topic: str, record: Any) -> Iterator[Told]:
+        """Yield the messages of a record; of one that was refused, or would be, none."""
+        try:
+            store_id = decode_key(record.key)
+            if partition_of(record.key, self._partitions) != record.partition:
+                return
+            received_at = moments.of_record(record.timestamp)
+            messages = DECODERS[topic](record.value, received_at)
+        except ContractError:
+            return
+        source = Source(topic=topic, partition=record.partition, offset=record.offset)
+        moment = Moment(source, received_at, received_at, crc32(record.value) if record.value else 0)
+        for part, message in enumerate(messages):
+            number = part if len(messages) > 1 else 0
+            if not isinstance(message, Exception) and (topic, record.offset, number) not in self._refused:
+                yield Told(store_id, moment, message)
