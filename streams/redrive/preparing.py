@@ -142,7 +142,8 @@ def _is_of(letter: DeadLetterListed, original: Original) -> bool:
     if sha256(original.value or b"").hexdigest() == letter.sha256:
         return True
     return (
-        _store(original.key) == letter.store_id
+        letter.store_id is not None
+        and _store(original.key) == letter.store_id
         and moments.of_record(original.timestamp) == letter.record_time
     )
 

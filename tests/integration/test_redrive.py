@@ -1,0 +1,256 @@
+"""Sending dead letters again where records are gone, or a run was overtaken or cancelled: without workers."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.structs import ConsumerRecord
+from pydantic import SecretStr
+
+from storage.history import History
+from storage.lookups.dead_letters import Choice, list_dead_letters
+from storage.operations import dead_letters as notes
+from storage.operations.audit import Order, list_audited
+from storage.schema import SCHEMA, migrate_all
+from streams.agents.letters import refused
+from streams.redrive import plan as planning
+from streams.redrive.errors import RedriveError, RefusedError
+from streams.redrive.originals import Gone, Original, Originals
+from streams.redrive.plan import prepared
+from streams.redrive.preparing import Given, Outgoing
+from streams.redrive.run import Report, Step, redrive
+from streams.redrive.sender import Sender
+from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
+from tests.integration.storage_log import STORE, Log, write_all
+from topics import moments
+from topics.errors import ContractError
+from topics.event import Source
+from topics.ids import StoreId
+from topics.partitions import partition_of
+
+PARTITIONS = 2
+ORDER = Order("dlq redrive", "ana@till", "a test", {"store": STORE})
+CHOICE = Choice(states=("new", "sending"))
+OWN = partition_of(STORE.encode(), PARTITIONS)
+WRONG = 1 - OWN
+"""Where the records were refused; they are sent again to their store's own partition."""
+
+
+class Bench:
+    """Letters in Postgres about records of one topic, and the hands to send them again."""
+
+    def __init__(self, settings: Settings, connection: Any) -> None:
+        self.settings = settings
+        self.connection = connection
+        self.topic = settings.worker.topic("ecom.orders")
+        self.producer = AIOKafkaProducer(**settings.kafka.client_options())
+        self.admin = AIOKafkaAdminClient(**settings.kafka.client_options())
+        self._log = Log(prefix=settings.worker.prefix)
+
+    async def refuse(self, values: Sequence[bytes]) -> list[int]:
+        """Publish records on a wrong partition, and have a letter about each; return their offsets."""
+        offsets = []
+        for value in values:
+            sent = await self.producer.send_and_wait(self.topic, value, STORE.encode(), partition=WRONG)
+            offsets.append(sent.offset)
+            source = Source(topic="ecom.orders", partition=WRONG, offset=sent.offset)
+            error = ContractError("wrong_partition", "wrong partition")
+            time = moments.of_record(sent.timestamp)
+            self._log.add(
+                "dead.letters", refused(error, source, value, time, datetime.now(UTC), StoreId(STORE))
+            )
+        history = History(
+            self.settings.postgres.connect_options(), consumer="history", prefix=self.settings.worker.prefix
+        )
+        await write_all(history, self._log)
+        await history.close()
+        return offsets
+
+    async def remove(self, partition: int, before: int) -> None:
+        """Do to a partition what retention does."""
+        await self.admin.delete_records({TopicPartition(self.topic, partition): RecordsToDelete(before)})
+
+    async def redrive(self, progress: Any = lambda step, count: None, **options: Any) -> Report:
+        return await redrive(self.connection, self.settings, CHOICE, Given(), progress, ORDER, **options)
+
+    async def sent(self) -> list[ConsumerRecord]:
+        """Return what stands committed on the store's own partition."""
+        consumer = AIOKafkaConsumer(
+            **self.settings.kafka.client_options(),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        await consumer.start()
+        try:
+            tp = TopicPartition(self.topic, OWN)
+            consumer.assign([tp])
+            await consumer.seek_to_beginning(tp)
+            end = (await consumer.end_offsets([tp]))[tp]
+            found: list[ConsumerRecord] = []
+            while await consumer.position(tp) < end:
+                for records in (await consumer.getmany(tp, timeout_ms=50)).values():
+                    found += records
+            return found
+        finally:
+            await consumer.stop()
+
+    async def states(self) -> list[str]:
+        letters = await list_dead_letters(self.connection, limit=None)
+        return [letter.state for letter in sorted(letters, key=lambda letter: letter.offset)]
+
+
+@pytest.fixture
+async def bench(bootstrap: str, database: str, prefix: str) -> AsyncIterator[Bench]:
+    settings = Settings(
+        KafkaSettings(bootstrap=bootstrap),
+        PostgresSettings(dsn=SecretStr(database)),
+        WorkerSettings(prefix=prefix, partitions=PARTITIONS),
+    )
+    connection = await asyncpg.connect(
+        database, server_settings={"search_path": SCHEMA, "application_name": "tillstream cli"}
+    )
+    await migrate_all(connection)
+    await connection.execute(
+        "TRUNCATE progress, dead_letters, tillstream_operations.redrives, tillstream_operations.discards,"
+        " tillstream_operations.audit"
+    )
+    bench = Bench(settings, connection)
+    await bench.admin.start()
+    await bench.admin.create_topics([NewTopic(bench.topic, PARTITIONS, 1)])
+    await bench.producer.start()
+    yield bench
+    await bench.producer.stop()
+    await bench.admin.close()
+    await connection.close()
+
+
+def orders(count: int) -> list[bytes]:
+    return [f'{{"id": "O{number}", "items": [], "total": 1}}'.encode() for number in range(count)]
+
+
+async def test_records_are_sent_in_their_order_over_many_transactions(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "IN_ONE", 7)
+    values = orders(50)
+    await bench.refuse(values)
+    commits = []
+
+    report = await bench.redrive(
+        lambda step, count: commits.append(count) if step is Step.COMMITTED else None
+    )
+
+    assert (report.sent, commits) == (50, [7] * 7 + [1])
+    assert [record.value for record in await bench.sent()] == values
+
+
+async def test_what_retention_removed_is_sent_from_its_letter_or_refused_with_the_reason(
+    bench: Bench,
+) -> None:
+    small, large = orders(1)[0], b'{"id": "L", "items": [], "total": 1, "x": "' + b"y" * 70_000 + b'"}'
+    offsets = await bench.refuse([small, large])
+    await bench.remove(WRONG, offsets[-1] + 1)
+
+    with pytest.raises(RefusedError) as refusal:
+        await bench.redrive()
+    assert f"retention has removed it: {bench.topic}/{WRONG} begins at offset 2 now" in str(refusal.value)
+    assert "the letter holds the first 65,536 of 70,045 bytes" in str(refusal.value)
+    assert await bench.sent() == [], "all or nothing"
+
+    report = await bench.redrive(skip_refused=True)
+    assert (report.chosen, report.refused, report.sent) == (2, 1, 1)
+    assert [record.value for record in await bench.sent()] == [small]
+    failed, done = reversed(await list_audited(bench.connection))
+    assert (failed.state, failed.result["refused"], failed.result["sent"]) == ("failed", 1, 0)
+    assert (done.state, done.result["sent"]) == ("done", 1)
+
+
+async def test_records_are_found_at_their_coordinates_and_it_is_said_why_they_are_not(bench: Bench) -> None:
+    offsets = await bench.refuse(orders(300))
+    await bench.remove(WRONG, 3)
+    async with Originals(bench.settings) as originals:
+        for offset in (3, 4, 250, 299, 5):
+            found = await originals.read("ecom.orders", WRONG, offsets[offset])
+            assert isinstance(found, Original)
+            assert found.value == orders(300)[offset]
+        for place, why in (
+            ((WRONG, 2), "begins at offset 3 now"),
+            ((WRONG, 300), "ends at offset 300: the topic was made anew"),
+            ((OWN, 0), "ends at offset 0"),
+            ((7, 0), "has no partition 7"),
+        ):
+            gone = await originals.read("ecom.orders", *place)
+            assert isinstance(gone, Gone)
+            assert why in gone.why
+
+
+async def test_a_run_that_another_has_overtaken_sends_nothing_more(bench: Bench) -> None:
+    await bench.refuse(orders(1))
+    letters = await list_dead_letters(bench.connection)
+    async with Originals(bench.settings) as originals:
+        (ready,) = await prepared(bench.connection, originals, letters, Given())
+    assert isinstance(ready.outgoing, Outgoing)
+    async with Sender(bench.settings) as slow:
+        await slow.begin()
+        await slow.put([(ready.outgoing, OWN, str(uuid.uuid4()))])
+        async with Sender(bench.settings):
+            with pytest.raises(RedriveError, match="Another redrive has begun meanwhile"):
+                await slow.commit()
+    assert await bench.sent() == []
+
+
+async def test_a_cancelled_run_ends_its_transaction_and_the_next_sends_the_rest(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "IN_ONE", 2)
+    values = orders(6)
+    await bench.refuse(values)
+
+    def cancel(step: Step, _count: int) -> None:
+        if step is Step.PUT:
+            task.cancel()
+
+    task = asyncio.ensure_future(bench.redrive(cancel))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await bench.states() == ["sent_again"] * 2 + ["new"] * 4
+    (entry,) = await list_audited(bench.connection)
+    assert (entry.state, entry.result["sent"]) == ("cancelled", 2)
+    await bench.redrive()
+    assert [record.value for record in await bench.sent()] == values
+
+
+async def test_what_was_in_doubt_when_retention_took_the_place_is_never_sent(bench: Bench) -> None:
+    await bench.refuse(orders(2))
+    doubtful, _ = sorted(await list_dead_letters(bench.connection), key=lambda letter: letter.offset)
+    sending = notes.Sending(
+        redrive_id=str(uuid.uuid4()),
+        dead_letter_id=doubtful.dead_letter_id,
+        origin="log",
+        source=doubtful.source,
+        topic="ecom.orders",
+        partition=OWN,
+        after_offset=0,
+        length=doubtful.length,
+        sha256=doubtful.sha256,
+    )
+    await notes.begin(bench.connection, [sending], operator="ana@till", why="killed")
+    await bench.producer.send_and_wait(bench.topic, b"{}", STORE.encode(), partition=OWN)
+    await bench.remove(OWN, 1)
+
+    with pytest.raises(RefusedError, match="whether it was sent cannot be known"):
+        await bench.redrive()
+    report = await bench.redrive(skip_refused=True)
+
+    assert (report.refused, report.sent) == (1, 1)
+    assert await bench.states() == ["sending", "sent_again"]
+    assert [record.value for record in await bench.sent()] == [orders(2)[1]]
