@@ -84,3 +84,43 @@ CROSS JOIN LATERAL jsonb_array_elements(a.result->'corrections') AS made
 WHERE a.action = 'reconcile compensate'
   AND jsonb_typeof(a.result->'corrections') = 'array'
   AND a.scope->>'store' = $1;
+
+-- name: order_rows
+-- Every row about an order: the table, its id, revision, what it says, and its times.
+SELECT 'sales', sale_id::text, revision, 'sale ' || state, cause, event_time, received_at, processed_at,
+       recorded_at
+FROM sales
+WHERE store_id = $1 AND order_id = $2
+UNION ALL
+SELECT 'fulfillments', fulfillment_id::text, revision, 'fulfilment ' || state, type || ' from ' || outlet_id,
+       event_time, received_at, processed_at, NULL
+FROM fulfillments
+WHERE sale_id = $3::uuid
+UNION ALL
+SELECT 'refunds', refund_id::text, revision, 'refund ' || state, amount || ' ' || currency || ' by ' || method,
+       event_time, received_at, processed_at, NULL
+FROM refunds
+WHERE store_id = $1 AND order_id = $2
+UNION ALL
+SELECT 'stock_movements', event_id || '#' || ordinal, revision, kind || ' ' || trim_scale(quantity),
+       sku || ' at ' || outlet_id, event_time, received_at, processed_at, NULL
+FROM stock_movements
+WHERE store_id = $1 AND order_id = $2
+UNION ALL
+SELECT 'exceptions', exception_id::text, revision, 'exception ' || kind || CASE WHEN open THEN ' open' ELSE ' closed' END,
+       detail, event_time, received_at, processed_at, NULL
+FROM exceptions
+WHERE store_id = $1 AND order_id = $2
+UNION ALL
+SELECT 'dead_letters', dead_letter_id, NULL, 'dead letter ' || reason,
+       source_topic || '/' || source_partition || '@' || source_offset || ': ' || detail,
+       NULL, record_time, processed_at, recorded_at
+FROM dead_letters
+WHERE store_id = $1 AND order_id = $2;
+
+-- name: order_names
+-- What the point of sale calls the sale and what came back of it, and when the customer placed the order.
+SELECT s.pos_sale_id, s.placed_at,
+       ARRAY(SELECT DISTINCT return_id FROM sale_returns WHERE sale_id = s.sale_id)
+FROM sales AS s
+WHERE s.store_id = $1 AND s.order_id = $2;
