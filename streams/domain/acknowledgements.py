@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import msgspec
 
-from streams.domain import arrivals, handover, matching, tables, tenders
+from streams.domain import arrivals, handover, tables, tenders
 from streams.domain.books import Books
 from streams.domain.life import Life
+from streams.domain.matching import Matcher, line_ids
 from streams.domain.outcomes import Outcome
 from streams.domain.shop import Shop
 from streams.domain.state import PosEntry
@@ -21,13 +22,14 @@ def acknowledge(books: Books, shop: Shop, sale: Sale, told: PosSale, entry: PosE
     """Bring our sale to what the point of sale says of it."""
     life = Life(books, shop, sale)
     at = told.updated_at or books.moment.received_at
-    lines = entry.lines | matching.line_ids(books, life.lines, told.lines, entry.lines)
+    matcher = Matcher(books, life.lines)
+    lines = entry.lines | line_ids(matcher, life.lines, told.lines, entry.lines)
     known = msgspec.structs.replace(entry, sale_id=sale.sale_id, version=told.version, lines=lines)
     life.pos_sale_id = told.pos_sale_id
     if told.state == "voided":
         life.call_off("voided_in_pos")
     elif shop.link.levels_include_open_orders:
-        _take_over(life, told, lines, at)
+        _take_over(life, matcher, told, lines, at)
     life.payments = tenders.merge(life.payments, told.payments, sale.total, shop)
     if told.handed_over and "voided_in_pos" not in life.attributes:
         known = msgspec.structs.replace(known, handed_over_at=at)
@@ -41,11 +43,11 @@ def acknowledge(books: Books, shop: Shop, sale: Sale, told: PosSale, entry: PosE
     return Outcome.DECIDED
 
 
-def _take_over(life: Life, told: PosSale, lines: dict[str, LineId], at: datetime) -> None:
+def _take_over(life: Life, matcher: Matcher, told: PosSale, lines: dict[str, LineId], at: datetime) -> None:
     """End the allocations of what the point of sale has taken off its own level by receiving the sale."""
     for row in told.lines:
         ours = lines.get(row.line_id)
-        for match in matching.matches(life.books, life.lines, row.product_id, ours)[:1]:
+        for match in matcher.find(row.product_id, ours)[:1]:
             for part, per in match.shares():
                 had = sum((one.taken for one in part.allocations), ZERO) + part.fulfilled
                 part.take_over(max(row.quantity * per - had, Decimal(0)), at, life.moves)

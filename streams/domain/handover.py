@@ -11,7 +11,7 @@ from streams.domain import arrivals, tables
 from streams.domain.books import Books
 from streams.domain.fulfillments import Way
 from streams.domain.life import Life
-from streams.domain.matching import Match, matches, name_product
+from streams.domain.matching import Match, Matcher
 from streams.domain.parts import Part
 from streams.domain.sales import type_of
 from streams.domain.shop import Shop
@@ -58,7 +58,8 @@ def apply(life: Life, entry: PosEntry) -> PosEntry:
     life.shop_flags = []
     differs: list[str] = []
     unpaid: list[str] = []
-    _show(life, entry)
+    matcher = Matcher(life.books, life.lines)
+    _show(life, entry, matcher)
     told = _told(entry)
     reported: dict[str, Reported] = {}
     for name, report in entry.reported.items():
@@ -69,7 +70,7 @@ def apply(life: Life, entry: PosEntry) -> PosEntry:
                 life.progress.states[report.outlet_id] = "packed"
             reported[name] = report
         else:
-            reported[name] = _count(life, name, report, entry.lines, told, differs)
+            reported[name] = _count(life, matcher, name, report, entry.lines, told, differs)
     handed_over_at = entry.handed_over_at
     if handed_over_at is not None:
         if life.paid:
@@ -85,7 +86,7 @@ def apply(life: Life, entry: PosEntry) -> PosEntry:
     return msgspec.structs.replace(entry, reported=reported, handed_over_at=handed_over_at)
 
 
-def _show(life: Life, entry: PosEntry) -> None:
+def _show(life: Life, entry: PosEntry, matcher: Matcher) -> None:
     """Show how far the shop is: each outlet's state, and what is picked and packed of each row."""
     order = ("new", "in_progress", "packed", "fulfilled")
     progress = life.progress
@@ -96,7 +97,7 @@ def _show(life: Life, entry: PosEntry) -> None:
         if known is None or order.index(report.state) < order.index(known):
             progress.states[outlet] = report.state
         for line in report.lines:
-            for match in _where(life, line, entry.lines)[:1]:
+            for match in _where(matcher, line, entry.lines)[:1]:
                 for part, per in match.shares():
                     at = (outlet, part.row)
                     progress.picked[at] = progress.picked.get(at, ZERO) + line.picked * per
@@ -115,6 +116,7 @@ def _told(entry: PosEntry) -> dict[str, Decimal]:
 
 def _count(
     life: Life,
+    matcher: Matcher,
     name: str,
     report: Reported,
     lines: Mapping[str, LineId],
@@ -132,12 +134,12 @@ def _count(
             )
             continue
         what = line.product_id or own_key
-        found = _where(life, line, lines)
+        found = _where(matcher, line, lines)
         # What is out already, and no fulfilment has told: the sale was closed as a whole, or seen only then.
         left -= min(left, max(sum(map(_gone, found), ZERO) - told[what], ZERO))
         for match in found:
             if left > 0:
-                name_product(match, line.product_id)
+                matcher.name(match, line.product_id)
                 left -= _hand_over(life, match, way, left, report.at)
         if left > 0:
             differs.append(f"fulfilment {name}: {left:f} of {what} fulfilled that the sale does not have")
@@ -146,9 +148,8 @@ def _count(
     return msgspec.structs.replace(report, counted=counted)
 
 
-def _where(life: Life, line: PosFulfillmentLine, lines: Mapping[str, LineId]) -> list[Match]:
-    known = lines.get(line.line_id) if line.line_id is not None else None
-    return matches(life.books, life.lines, line.product_id, known)
+def _where(matcher: Matcher, line: PosFulfillmentLine, lines: Mapping[str, LineId]) -> list[Match]:
+    return matcher.find(line.product_id, lines.get(line.line_id) if line.line_id is not None else None)
 
 
 def _gone(match: Match) -> Decimal:

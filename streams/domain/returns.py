@@ -7,7 +7,7 @@ import msgspec
 from streams.domain import arrivals, handover, refunds, tables
 from streams.domain.books import Books
 from streams.domain.life import Life
-from streams.domain.matching import Match, matches, name_product
+from streams.domain.matching import Match, Matcher
 from streams.domain.outcomes import Outcome
 from streams.domain.parts import Part, Row
 from streams.domain.shop import Shop
@@ -86,14 +86,15 @@ class _Taking:
 
     def take(self) -> str | None:
         """Take back what the lines say; return what is too much, and then nothing of it may count."""
+        matcher = Matcher(self._life.books, self._life.lines)
         for row in self._told.lines:
             left = -row.quantity
             if left <= 0:
                 continue
-            found = matches(self._life.books, self._life.lines, row.product_id)
+            found = matcher.find(row.product_id)
             for match in found:
                 if left > 0:
-                    name_product(match, row.product_id)
+                    matcher.name(match, row.product_id)
                     left -= self._take_from(match, left)
             if left > 0:
                 may = -row.quantity - left
