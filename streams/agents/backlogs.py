@@ -2,8 +2,9 @@
 
 from collections import Counter
 
-from streams.agents.decision import Desk, UnitReader
+from streams.agents.decision import REFUSED, Desk, UnitReader
 from streams.domain import backlog
+from streams.domain.outcomes import Outcome
 from streams.runtime.unit import KafkaUnit
 from topics.event import Source
 from topics.ids import StoreId
@@ -20,7 +21,7 @@ class Backlogs:
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
-        self.outcomes: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter(dict.fromkeys([*Outcome, REFUSED], 0))
         self._stores: dict[int, dict[StoreId, None]] = {}
 
     def desk(self, unit: KafkaUnit) -> Desk:

@@ -62,6 +62,10 @@ def _status(
     recovering: Annotated[
         float, typer.Option("--recovering", min=0.0, help="Seconds from which on a recovery needs a person.")
     ] = 120.0,
+    letters: Annotated[
+        int,
+        typer.Option("--letters", min=1, help="From so many dead letters on they need a person."),
+    ] = 1,
     worker: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,7 +85,7 @@ def _status(
     """
     from streams.watch.judgement import Limits
 
-    limits = Limits(lag_s=lag, recovering_s=recovering)
+    limits = Limits(lag_s=lag, recovering_s=recovering, letters=letters)
     look = _Look(data_dir, worker or [], limits)
     if watch:
         _watch(look, interval, everything, as_json)

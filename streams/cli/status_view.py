@@ -22,9 +22,8 @@ def view(seen: Pipeline, wrong: Sequence[Wrong], everything: bool = False) -> Re
     if not seen.set_up:
         parts.append(Text("Nothing is set up here yet: `tillstream topics create`, `tillstream db migrate`"))
     elif seen.kinds:
-        parts.append(_kinds(seen))
-        parts.append(_positions(seen, everything))
-        parts.append(_tables(seen, everything))
+        tables = (_positions(seen, everything), _tables(seen, everything), _history_tables(seen, everything))
+        parts += [_kinds(seen), *(table for table in tables if table.row_count)]
     if seen.set_up:
         parts.append(_needs(seen))
     parts.append(_verdict(wrong))
@@ -76,22 +75,18 @@ def _differs(one: Position) -> bool:
 
 
 def _tables(seen: Pipeline, everything: bool) -> Table:
-    table = _table(
-        "table", "rows", "of them on disk", "changelog records", "Postgres table", "rows about", "size"
-    )
-    ours = [
-        (one.table, _count(one.rows), _count(one.on_disk), f"{one.changelog_records:,}")
-        for one in seen.tables
-        if everything or one.rows or one.changelog_records
-    ]
-    theirs = [
-        (one.table, f"{one.rows:,}", _bytes(one.bytes))
-        for one in (seen.history_tables if everything else seen.history_tables[:6])
-    ]
-    for place in range(max(len(ours), len(theirs))):
-        left = ours[place] if place < len(ours) else ("",) * 4
-        right = theirs[place] if place < len(theirs) else ("",) * 3
-        table.add_row(*left, *right)
+    table = _table("table", "rows", "of them on disk", "changelog records")
+    for one in seen.tables:
+        if everything or one.rows or one.changelog_records:
+            table.add_row(one.table, _count(one.rows), _count(one.on_disk), f"{one.changelog_records:,}")
+    return table
+
+
+def _history_tables(seen: Pipeline, everything: bool) -> Table:
+    table = _table("in Postgres", "rows about", "size")
+    for one in seen.history_tables:
+        if everything or one.rows:
+            table.add_row(one.table, f"{one.rows:,}", _bytes(one.bytes))
     return table
 
 

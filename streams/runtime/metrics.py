@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from streams.runtime.health import LaneHealth, State, WorkerHealth
+from streams.runtime.tally import CHANGES, OPENED
+from topics.errors import REASONS
+from topics.exceptions import ExceptionKind
 
 # Seconds. A unit takes milliseconds; one that waits for a broker or Postgres takes as long as that does.
 UNIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 # Seconds. From an order to its row is a fraction of a second, in an outage an hour, in a backfill years.
 AGE_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3_600.0, 86_400.0)
 SIZE_BUCKETS = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_000)
+DECIDES = "stock"
+"""The kind of worker that decides."""
+_KINDS: tuple[str, ...] = get_args(ExceptionKind)
 OVERSOLD = "backordered"
 """The kind of exception that a sale of more than there is opens (DOMAIN 3)."""
 
@@ -49,6 +56,7 @@ class Metrics:
             buckets=AGE_BUCKETS,
         )
         self.registry.register(HealthCollector(health))
+        ProcessCollector(namespace="tillstream", registry=self.registry)
 
     def unit(self, records: int, decide_s: float, commit_s: float) -> None:
         """Note a committed unit."""
@@ -162,18 +170,21 @@ class HealthCollector(Collector):
 
     def _decisions(self) -> Iterator[Any]:
         health, kind = self._health, self._health.kind
+        if kind != DECIDES:
+            return
         outcomes = _counter("decisions", "Decisions by how they ended.", "outcome")
         for outcome, count in sorted(health.outcomes.items()):
             outcomes.add_metric([kind, str(outcome)], count)
         exceptions = _counter("exceptions", "Exceptions opened, told anew, closed.", "exception", "change")
-        for (exception, change), count in sorted(health.exceptions.items()):
-            exceptions.add_metric([kind, exception, change], count)
+        # From 0 on: Prometheus does not see the first step of a counter that begins with 1.
+        for exception, change in sorted({*product(_KINDS, CHANGES), *health.exceptions}):
+            exceptions.add_metric([kind, exception, change], health.exceptions[exception, change])
         oversold = self._counter(
-            "oversold", "Lines sold beyond what any outlet had.", health.exceptions[OVERSOLD, "opened"]
+            "oversold", "Lines sold beyond what any outlet had.", health.exceptions[OVERSOLD, OPENED]
         )
         letters = _counter("dead_letters", "Records that were refused.", "reason")
-        for reason, count in sorted(health.refused.items()):
-            letters.add_metric([kind, reason], count)
+        for reason in sorted({*REASONS, *health.refused}):
+            letters.add_metric([kind, reason], health.refused[reason])
         yield from (outcomes, exceptions, oversold, letters)
 
     def _tables(self) -> Iterator[Any]:

@@ -11,6 +11,8 @@ import msgspec
 
 EXCEPTIONS = "exceptions"
 LETTERS = "dead.letters"
+OPENED, TOLD, CLOSED = CHANGES = ("opened", "told", "closed")
+"""What happens to an exception."""
 
 Counted = tuple[str, str, str]
 """Topic (its name in the registry), what it is, and what happened to it."""
@@ -34,8 +36,8 @@ _decode_letter = msgspec.json.Decoder(_Letter).decode
 def _of_exception(value: bytes) -> Counted:
     event = _decode_exception(value)
     # One that is open already is told anew when its detail changes, with the time when it opened.
-    opening = "opened" if event.opened_at == event.event_time else "told"
-    return EXCEPTIONS, event.kind, opening if event.open else "closed"
+    opening = OPENED if event.opened_at == event.event_time else TOLD
+    return EXCEPTIONS, event.kind, opening if event.open else CLOSED
 
 
 def _of_letter(value: bytes) -> Counted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import msgspec
@@ -13,10 +12,12 @@ _REFUSED = "`tillstream dlq list` shows them, `dlq redrive` sends them again, `d
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """From when on something is wrong; seconds."""
+    """From when on something is wrong."""
 
     lag_s: float = 60.0
     recovering_s: float = 120.0
+    letters: int = 1
+    """So many dead letters that nobody has dealt with."""
 
 
 def judge(seen: Pipeline, limits: Limits) -> list[Wrong]:
@@ -38,7 +39,7 @@ def judge(seen: Pipeline, limits: Limits) -> list[Wrong]:
         *judge_groups(seen, limits),
         *judge_offsets(seen),
         *_lag(seen, limits),
-        *_letters(seen),
+        *_letters(seen, limits),
     ]
 
 
@@ -75,9 +76,9 @@ def _kind(kind: KindSeen, seen: Pipeline, limits: Limits) -> Iterator[Wrong]:
         elif not worker.live:
             remedy = f"end its process {worker.pid}; its supervisor starts it again"
             yield Wrong(f"a {kind.kind} worker hangs", where, remedy)
-        elif worker.state == "recovering" and time.time() - worker.since > limits.recovering_s:
+        elif worker.state == "recovering" and seen.at - worker.since > limits.recovering_s:
             yield Wrong(
-                f"a {kind.kind} worker is recovering for {time.time() - worker.since:.0f} s",
+                f"a {kind.kind} worker is recovering for {seen.at - worker.since:.0f} s",
                 where,
                 "see the runbook recovering-long",
             )
@@ -123,7 +124,8 @@ def _lag(seen: Pipeline, limits: Limits) -> Iterator[Wrong]:
             )
 
 
-def _letters(seen: Pipeline) -> Iterator[Wrong]:
-    if count := sum(one.open for one in seen.letters):
+def _letters(seen: Pipeline, limits: Limits) -> Iterator[Wrong]:
+    count = sum(one.open for one in seen.letters)
+    if count >= limits.letters:
         reasons = ", ".join(f"{one.reason} {one.open}" for one in seen.letters if one.open)
         yield Wrong(f"{count} dead letter(s) that nobody has dealt with", reasons, _REFUSED)

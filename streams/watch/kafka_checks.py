@@ -118,6 +118,11 @@ def placement(records: Mapping[TopicPartition, Sequence[Any]], partitions: int) 
                 keyless.append(where)
             elif (due := partition_of(record.key, partitions)) != tp.partition:
                 astray.append(f"{where}: partition {due} is due")
+    if not looked_at:
+        return [
+            fine("keys", "there are no inbound records"),
+            fine("partitioner", "there are no inbound records"),
+        ]
     sample = f"of the last {looked_at} inbound record(s)"
     return [
         problem(
