@@ -1,0 +1,1 @@
+"""Another number of partitions: a new generation of topics, in which stores live elsewhere."""

@@ -1,0 +1,168 @@
+"""Copies records to where their stores live in the new generation; a store's stay in their order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import RecordsToDelete
+from aiokafka.structs import TopicPartition
+
+from streams.rebuild.errors import RebuildError
+from streams.rebuild.reading import STALL_S, ends_of
+from streams.rebuild.standstill import admin
+from streams.settings import Settings
+from topics.registry import Topic
+
+BATCH_BYTES = 1 << 20
+REQUEST_BYTES = 16 << 20
+FETCH_BYTES = 8 << 20
+FILLERS_AT_ONCE = 50_000
+FILLER_KEY = b"tillstream.no-store"
+
+Header = tuple[str, bytes]
+Place = Callable[[bytes | None, int], int]
+"""From a record's key and old partition to its new one."""
+Told = Callable[[int], None]
+"""Is told how many records were copied."""
+
+
+@asynccontextmanager
+async def producing(settings: Settings) -> AsyncIterator[Copier]:
+    """Open what writes to the new generation."""
+    producer = AIOKafkaProducer(
+        **settings.kafka.client_options(),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=BATCH_BYTES,
+        max_request_size=REQUEST_BYTES,
+        request_timeout_ms=int(settings.worker.request_timeout_s * 1000),
+    )
+    await producer.start()
+    try:
+        yield Copier(producer)
+    finally:
+        await producer.stop()
+
+
+class Copier:
+    """Gathers records by topic and partition, and sends them in order."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._open: dict[tuple[str, int], Any] = {}
+        self._sent: list[asyncio.Future[Any]] = []
+
+    async def put(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        timestamp: int | None,
+        headers: Sequence[Header] = (),
+    ) -> None:
+        """Put a record behind those before it."""
+        at = (topic, partition)
+        builder = self._open.get(at) or self._begin(at)
+        if builder.append(timestamp=timestamp, key=key, value=value, headers=list(headers)) is None:
+            await self._send(at)
+            self._begin(at).append(timestamp=timestamp, key=key, value=value, headers=list(headers))
+
+    async def flush(self) -> None:
+        """Wait until all that was put is there."""
+        for at in list(self._open):
+            await self._send(at)
+        await asyncio.gather(*self._sent)
+        self._sent.clear()
+
+    def _begin(self, at: tuple[str, int]) -> Any:
+        builder = self._open[at] = self._producer.create_batch()
+        return builder
+
+    async def _send(self, at: tuple[str, int]) -> None:
+        builder = self._open.pop(at)
+        builder.close()
+        self._sent.append(await self._producer.send_batch(builder, at[0], partition=at[1]))
+
+
+async def copy_topic(
+    source: str,
+    target: str,
+    partitions: Iterable[int],
+    place: Place,
+    settings: Settings,
+    copier: Copier,
+    told: Told | None = None,
+) -> dict[int, int]:
+    """Copy all committed records of a topic, with their times and headers; return how many went where.
+
+    Partition by partition: a store is on one, so its records keep their order.
+    """
+    copied: defaultdict[int, int] = defaultdict(int)
+    consumer = AIOKafkaConsumer(
+        **settings.kafka.client_options(),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=FETCH_BYTES,
+        request_timeout_ms=int(settings.worker.request_timeout_s * 1000),
+    )
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets([TopicPartition(source, number) for number in partitions])
+        for tp, end in ends.items():
+            consumer.assign([tp])
+            await consumer.seek_to_beginning(tp)
+            moved_at = time.monotonic()
+            while await consumer.position(tp) < end:
+                fetched = await consumer.getmany(tp, timeout_ms=200)
+                records = fetched.get(tp, [])
+                for record in records:
+                    to = place(record.key, tp.partition)
+                    await copier.put(target, to, record.key, record.value, record.timestamp, record.headers)
+                    copied[to] += 1
+                await copier.flush()
+                if records:
+                    moved_at = time.monotonic()
+                    if told is not None:
+                        told(len(records))
+                elif time.monotonic() - moved_at > STALL_S:
+                    raise RebuildError(
+                        f"Copying {source}/{tp.partition} stood still for {STALL_S:.0f} s. Check that the"
+                        " brokers are up and that no transaction hangs there (`tillstream doctor`), then run"
+                        " this again: it begins anew"
+                    )
+    finally:
+        await consumer.stop()
+    return dict(copied)
+
+
+async def begin_beyond(
+    topic: Topic, target: str, partitions: int, offset: int, settings: Settings, copier: Copier
+) -> None:
+    """Have the new partitions' records begin at an offset that no record of the old ones ever had.
+
+    Coordinates are what dead letters, movements and traces name records by, and the ids of dead letters are
+    made of them: they must not come again. So as many empty records are written, and deleted.
+    """
+    if not offset:
+        return
+    key = FILLER_KEY if topic.cleanup == "compact" else None  # a compacted topic takes none without
+    for number in range(partitions):
+        for begin in range(0, offset, FILLERS_AT_ONCE):
+            for _ in range(min(FILLERS_AT_ONCE, offset - begin)):
+                await copier.put(target, number, key, None, None)
+            await copier.flush()
+    places = [TopicPartition(target, number) for number in range(partitions)]
+    ends = await ends_of(places, settings)
+    if topic.cleanup == "compact":
+        return  # compaction takes them
+    async with admin(settings) as client:
+        await client.delete_records({tp: RecordsToDelete(before_offset=end) for tp, end in ends.items()})
