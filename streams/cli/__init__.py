@@ -23,6 +23,7 @@ from streams.cli import (
     fulfillments,
     link,
     order,
+    partitions,
     payments,
     prune,
     publish,
@@ -33,6 +34,7 @@ from streams.cli import (
     stack,
     status,
     stock,
+    tables,
     topics,
     topology,
     worker,
@@ -112,6 +114,8 @@ for module in (
     prune,
     dlq,
     replay,
+    tables,
+    partitions,
     audit,
 ):
     module.register(app)
