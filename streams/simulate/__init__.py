@@ -1,0 +1,1 @@
+"""Another allocation policy over the orders that really came: nothing is written anywhere."""

@@ -1,0 +1,139 @@
+"""The real inbound records, gone through twice at once: as the links have it, and with another policy."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+import msgspec
+from aiokafka import TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from streams.runtime.errors import WorkerError
+from streams.runtime.startup import check_topics, partition_counts
+from streams.settings import Settings
+from streams.simulate.course import Course
+from streams.simulate.errors import SimulationError
+from streams.simulate.inputs import Reader
+from streams.simulate.tally import Figures, Tally, Work
+from streams.simulate.world import KINDS, LINKS
+from topics import moments
+from topics.codec import DECODERS
+from topics.ids import OrderId, StoreId
+from topics.keys import store_key
+from topics.partitions import partition_of
+
+SAMPLE = 10
+"""So many of the orders that go elsewhere are named."""
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Which orders count: of a store (None: all), that came from `begin` on and before `end` (None: all)."""
+
+    policy: str
+    store_id: StoreId | None = None
+    begin: datetime | None = None
+    end: datetime | None = None
+
+
+class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that other outlets would have: pieces by outlet, by the link's own policy and by the other."""
+
+    store_id: StoreId
+    order_id: OrderId
+    own: Work
+    simulated: Work
+
+
+class Simulation(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened, what the links' own policies make of the same records, and what the other one does.
+
+    `records` were gone through, of which `refused` were no messages, or the rules failed on them.
+    `elsewhere` orders would be at other outlets. `reproduced`: of the orders that the topic `sales` has,
+    those that the links' own policies give to the same outlets here; fewer than all when records have gone
+    that decided them then.
+    """
+
+    policy: str
+    records: int
+    refused: int
+    happened: Figures
+    own: Figures
+    simulated: Figures
+    reproduced: int
+    elsewhere: int
+    sample: tuple[Elsewhere, ...]
+
+
+async def simulate(
+    settings: Settings, due: Range, began: Callable[[int], None], went: Callable[[int], None]
+) -> Simulation:
+    """Go through the records; `began` hears how many there are, `went` how many were gone through since.
+
+    Nothing is written. Raises SimulationError when the topics cannot be read.
+    """
+    prefix = settings.worker.prefix
+    topics = [prefix + name for name in KINDS]
+    sales = f"{prefix}sales"
+    try:
+        partitions = check_topics(await partition_counts([*topics, sales], settings.kafka))
+    except WorkerError as error:
+        raise SimulationError(str(error)) from error
+    numbers: Sequence[int] = (
+        range(partitions) if due.store_id is None else (partition_of(store_key(due.store_id), partitions),)
+    )
+    happened, own, simulated = (Tally(due.begin, due.end) for _ in range(3))
+    begin_ms = None if due.begin is None else moments.milliseconds(due.begin)
+    end_ms = None if due.end is None else moments.milliseconds(due.end)
+    records = refused = 0
+    async with Reader(settings.kafka) as reader:
+        inbound = {
+            number: await reader.spans([TopicPartition(topic, number) for topic in topics])
+            for number in numbers
+        }
+        told = {number: await reader.spans([TopicPartition(sales, number)], begin_ms) for number in numbers}
+        spans = [span for some in (*inbound.values(), *told.values()) for span in some.values()]
+        began(sum(end - begin for begin, end in spans))
+        for number in numbers:
+            course = Course(due.policy, due.store_id, (own, simulated), partitions)
+            async for record in _links_first(reader, prefix + LINKS, topics, inbound[number]):
+                records += 1
+                if end_ms is None or record.timestamp < end_ms:
+                    course.take(record.topic.removeprefix(prefix), record)
+                went(1)
+            course.finish()
+            refused += course.refused
+            async for record in reader.in_time([sales], told[number]):
+                if due.store_id is None or record.key == store_key(due.store_id):
+                    happened.take(DECODERS["sales"](record.value))
+                went(1)
+    moved = own.elsewhere(simulated)
+    return Simulation(
+        policy=due.policy,
+        records=records,
+        refused=refused,
+        happened=happened.figures(),
+        own=own.figures(),
+        simulated=simulated.figures(),
+        reproduced=happened.shared(own) - len(happened.elsewhere(own)),
+        elsewhere=len(moved),
+        sample=tuple(
+            Elsewhere(store_id=store, order_id=order, own=work, simulated=other)
+            for store, order, work, other in moved[:SAMPLE]
+        ),
+    )
+
+
+async def _links_first(
+    reader: Reader, links: str, topics: Sequence[str], spans: dict[TopicPartition, tuple[int, int]]
+) -> AsyncIterator[ConsumerRecord]:
+    """Yield the records by time, but each store's oldest link before all else.
+
+    Compaction removes links that were replaced: the oldest that is left counts for what came before it.
+    """
+    first: dict[bytes | None, int] = {}
+    linked = {place: span for place, span in spans.items() if place.topic == links}
+    async for record in reader.in_time(topics, linked):
+        if first.setdefault(record.key, record.offset) == record.offset:
+            yield record
+    async for record in reader.in_time(topics, spans):
+        if record.topic != links or first.get(record.key) != record.offset:
+            yield record

@@ -1,0 +1,124 @@
+"""One course of events: the rules over tables in memory, as the stock worker applies them to its own."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from streams.domain import (
+    backlog,
+    corrections,
+    inventory,
+    links,
+    orders,
+    pos_fulfillments,
+    pos_sales,
+    products,
+    profiles,
+    tables,
+    waiting,
+)
+from streams.domain.books import Books, Moment
+from topics.decoders import (
+    decode_correction,
+    decode_inventory,
+    decode_link,
+    decode_orders,
+    decode_pos_fulfillment,
+    decode_pos_sale,
+    decode_product,
+    decode_profile,
+)
+from topics.event import Event
+from topics.ids import StoreId
+
+LINKS = "store.links"
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How the records of an inbound topic are read and decided."""
+
+    decode: Callable[[bytes | None, datetime], Sequence[Any]]
+    decide: Callable[[Books, Any], Any]
+
+
+def _alone(decode: Callable[[bytes | None], Any]) -> Callable[[bytes | None, datetime], Sequence[Any]]:
+    return lambda value, _: (decode(value),)
+
+
+KINDS: Mapping[str, Kind] = {
+    LINKS: Kind(_alone(lambda value: None if value is None else decode_link(value)), links.set_link),
+    "pos.products": Kind(_alone(decode_product), products.name),
+    "pos.customers": Kind(_alone(decode_profile), profiles.learn),
+    "pos.inventory": Kind(_alone(decode_inventory), inventory.count),
+    "ecom.orders": Kind(decode_orders, orders.take),
+    "pos.sales": Kind(_alone(decode_pos_sale), pos_sales.take),
+    "pos.fulfillments": Kind(_alone(decode_pos_fulfillment), pos_fulfillments.take),
+    "stock.corrections": Kind(_alone(decode_correction), corrections.correct),
+}
+"""Every inbound topic; of records of the same time those of the first topic come first."""
+
+
+class World:
+    """The tables of some stores, and what the records so far have made of them."""
+
+    def __init__(self) -> None:
+        # By table and store: a scan then looks at one store only.
+        self._tables: dict[str, defaultdict[bytes, dict[bytes, Any]]] = {
+            name: defaultdict(dict) for name in tables.TABLES
+        }
+        self.refused = 0
+        """Messages on which the rules failed; the stock worker makes dead letters of them."""
+
+    def get(self, table: str, key: bytes) -> Any:
+        """Return a row, as the rules read it."""
+        return self._tables[table][key.partition(b"\0")[0]].get(key)
+
+    def scan(self, table: str, prefix: bytes) -> Iterator[tuple[bytes, Any]]:
+        """Yield the rows of a store whose key begins so."""
+        rows = self._tables[table][prefix.partition(b"\0")[0]]
+        return ((key, row) for key, row in list(rows.items()) if key.startswith(prefix))
+
+    def books(self, store_id: StoreId, moment: Moment) -> Books:
+        """Open the store's books: to look, or to decide."""
+        return Books(store_id, self, moment)
+
+    def take(self, store_id: StoreId, moment: Moment, topic: str, message: Any) -> list[Event]:
+        """Decide a message, and all that it leaves the store to do; return the events."""
+        events: list[Event] = []
+        if topic == LINKS:
+            # What came before a new link is decided by the old one.
+            self._work_off(store_id, moment, events)
+        books = self.books(store_id, moment)
+        try:
+            if topic != LINKS and waiting.must_wait(books):
+                waiting.hold(books, message)
+            else:
+                KINDS[topic].decide(books, message)
+        except Exception:  # whatever it is, the worker refuses the record and goes on
+            self.refused += 1
+        else:
+            self._carry_out(books, events)
+        self._work_off(store_id, moment, events)
+        return events
+
+    def _work_off(self, store_id: StoreId, moment: Moment, events: list[Event]) -> None:
+        while backlog.unfinished(books := self.books(store_id, moment)):
+            try:
+                backlog.step(books)
+            except Exception:  # as above
+                self.refused += 1
+                books = self.books(store_id, moment)
+                backlog.skip(books)
+            self._carry_out(books, events)
+
+    def _carry_out(self, books: Books, events: list[Event]) -> None:
+        for (table, key), row in books.changes.puts.items():
+            rows = self._tables[table][key.partition(b"\0")[0]]
+            if row is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = row
+        events += books.changes.events
