@@ -14,7 +14,7 @@ PROMISES = {f"S{number}" for number in range(1, 12)}
 
 
 @cache
-def tests_of(file: str) -> set[str]:
+def functions_in(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
@@ -23,7 +23,7 @@ def tests_of(file: str) -> set[str]:
 def test_a_test_that_the_page_names_exists(name: str) -> None:
     file, _, function = name.partition("::")
     assert (ROOT / file).exists()
-    assert not function or function in tests_of(file)
+    assert not function or function in functions_in(file)
 
 
 def test_every_promise_has_a_test() -> None:
