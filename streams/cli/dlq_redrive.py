@@ -218,4 +218,6 @@ def _what(one: Planned, *, applied: bool) -> str:
     if one.in_doubt:
         return "an earlier redrive was broken off: sent unless that did it"
     sent = "sent" if applied else "to be sent"
-    return f"{sent}; would be refused again: {one.fault}" if one.fault else sent
+    if one.fault:
+        return f"{sent}; would be refused again: {one.fault}"
+    return f"{sent}; beware: {one.caution}" if one.caution else sent

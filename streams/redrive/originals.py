@@ -35,6 +35,13 @@ class Gone(msgspec.Struct, frozen=True):
     why: str
 
 
+class Last(msgspec.Struct, frozen=True):
+    """The last record of a key on a partition; the time in milliseconds since 1970."""
+
+    offset: int
+    timestamp: int
+
+
 class Originals:
     """Reads records of our topics; quickest in the order of topic, partition and offset."""
 
@@ -50,6 +57,7 @@ class Originals:
             max_partition_fetch_bytes=_FETCH_BYTES,
         )
         self._partitions: dict[str, int] = {}
+        self._last: dict[TopicPartition, dict[bytes, Last]] = {}
         self._at: TopicPartition | None = None
         self._begin = self._end = self._next = 0
 
@@ -86,12 +94,44 @@ class Originals:
         except KafkaError as error:
             raise unreachable(self._settings, error) from error
 
-    async def _read(self, tp: TopicPartition, offset: int) -> Original | Gone:
+    async def last(self, topic: str, partition: int, key: bytes) -> Last | None:
+        """Return the last record of a key; for compacted topics: all of the partition is read, once."""
+        tp = TopicPartition(self._settings.worker.topic(topic), partition)
+        if tp not in self._last:
+            try:
+                self._last[tp] = await self._last_of(tp)
+            except KafkaError as error:
+                raise unreachable(self._settings, error) from error
+        return self._last[tp].get(key)
+
+    async def _last_of(self, tp: TopicPartition) -> dict[bytes, Last]:
+        await self._go_to(tp)
+        self._consumer.seek(tp, self._begin)
+        self._next = self._begin
+        found: dict[bytes, Last] = {}
+        deadline = time.monotonic() + PATIENCE_S
+        while self._next < self._end:
+            records = (await self._consumer.getmany(tp, timeout_ms=_POLL_MS)).get(tp, [])
+            for record in records:
+                if record.key is not None:
+                    found[record.key] = Last(record.offset, record.timestamp)
+            reached = await self._consumer.position(tp)
+            if reached > self._next:
+                deadline = time.monotonic() + PATIENCE_S
+            elif time.monotonic() > deadline:
+                raise _unread(tp, self._next)
+            self._next = reached
+        return found
+
+    async def _go_to(self, tp: TopicPartition) -> None:
         if tp != self._at:
             self._begin = (await self._consumer.beginning_offsets([tp]))[tp]
             self._end = (await self._consumer.end_offsets([tp]))[tp]
             self._consumer.assign([tp])
             self._at, self._next = tp, -1
+
+    async def _read(self, tp: TopicPartition, offset: int) -> Original | Gone:
+        await self._go_to(tp)
         if offset < self._begin:
             return Gone(
                 f"retention has removed it: {tp.topic}/{tp.partition} begins at offset {self._begin} now"
@@ -111,10 +151,7 @@ class Originals:
                 record = found[0]
                 return Original(record.key, record.value, tuple(record.headers), record.timestamp)
             if not found and time.monotonic() > deadline:
-                raise RedriveError(
-                    f"{tp.topic}/{tp.partition} offset {offset} could not be read within {PATIENCE_S:.0f} s:"
-                    " are the partition's replicas up? Nothing was sent; run it again when they are"
-                )
+                raise _unread(tp, offset)
         return Gone(
             f"{tp.topic}/{tp.partition} has no record at offset {offset} any more: compaction took it"
         )
@@ -125,4 +162,11 @@ def unreachable(settings: Settings, error: KafkaError) -> RedriveError:
     return RedriveError(
         f"Kafka at {settings.kafka.bootstrap} failed: {error!r}. Check that the brokers are up and that this"
         " user may read and write the inbound topics"
+    )
+
+
+def _unread(tp: TopicPartition, offset: int) -> RedriveError:
+    return RedriveError(
+        f"{tp.topic}/{tp.partition} offset {offset} could not be read within {PATIENCE_S:.0f} s: are the"
+        " partition's replicas up? Run it again when they are"
     )

@@ -7,8 +7,9 @@ import msgspec
 
 from storage.lookups.dead_letters import DeadLetterListed, contents
 from streams.redrive.originals import Originals
-from streams.redrive.preparing import Given, Outgoing, Refused, already, outright, prepare
+from streams.redrive.preparing import Given, Outgoing, Refused, already, is_of, outright, prepare
 from topics.partitions import partition_of
+from topics.registry import BY_NAME
 
 IN_ONE = 200
 """Records in a transaction at most, and so in doubt at most when the process is killed."""
@@ -24,7 +25,8 @@ _IN_DOUBT = (
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """What is to become of a letter's record.
 
-    `refused` says why it is not sent; `already` where it stands, having been sent before; `fault` why today's
+    `refused` says why it is not sent; `already` where it stands, having been sent before; `caution` what it
+    might undo; `fault` why today's
     contract would refuse it again. `in_doubt`: an earlier redrive was broken off, and what it did is found
     out before anything is sent.
     """
@@ -39,6 +41,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     origin: str | None = None
     length: int | None = None
     fault: str | None = None
+    caution: str | None = None
     refused: str | None = None
     already: str | None = None
     in_doubt: bool = False
@@ -69,6 +72,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
             origin=outgoing.origin if outgoing and sending else None,
             length=len(outgoing.value or b"") if outgoing and sending else None,
             fault=outgoing.fault if outgoing and sending else None,
+            caution=outgoing.caution if outgoing and sending else None,
             refused=_IN_DOUBT if in_doubt and settled else self.refused,
             already=sent_before,
             in_doubt=in_doubt and not settled,
@@ -96,13 +100,18 @@ def _place(letter: DeadLetterListed) -> tuple[str, int, int, int]:
 async def prepared(
     connection: Any, originals: Originals, letters: Sequence[DeadLetterListed], given: Given
 ) -> list[Prepared]:
-    """Read and prepare a portion; the bytes that letters hold are asked of Postgres all at once."""
-    due = [letter for letter in letters if outright(letter) is None and already(letter) is None]
+    """Read and prepare a portion; the bytes that only letters hold are asked of Postgres all at once."""
     found = {
         letter.dead_letter_id: await originals.read(letter.topic, letter.partition, letter.offset)
-        for letter in due
+        for letter in letters
+        if outright(letter) is None and already(letter) is None
     }
-    held = await contents(connection, list(found))
+    missing = [
+        letter.dead_letter_id
+        for letter in letters
+        if letter.dead_letter_id in found and not is_of(letter, found[letter.dead_letter_id])
+    ]
+    held = await contents(connection, missing) if missing else {}
     answers: list[Prepared] = []
     for letter in letters:
         number = letter.dead_letter_id
@@ -111,12 +120,30 @@ async def prepared(
             continue
         head = held[number].head if number in held else None
         one = prepare(letter, found[number], head, given)
-        partitions = originals.partitions.get(letter.topic, 0)
-        if isinstance(one, Refused):
-            answers.append(Prepared(letter=letter, refused=one.why))
-        elif not partitions:
-            why = f"topic {letter.topic} is not there: `tillstream topics create` makes it"
-            answers.append(Prepared(letter=letter, refused=why))
-        else:
-            answers.append(Prepared(letter=letter, partition=partition_of(one.key, partitions), outgoing=one))
+        answers.append(
+            Prepared(letter=letter, refused=one.why)
+            if isinstance(one, Refused)
+            else await _placed(originals, one)
+        )
     return answers
+
+
+async def _placed(originals: Originals, outgoing: Outgoing) -> Prepared:
+    """Find the partition that a record goes to; of a compacted topic none that a later one has replaced."""
+    letter, topic = outgoing.letter, outgoing.topic
+    partitions = originals.partitions.get(topic, 0)
+    if not partitions:
+        why = f"topic {topic} is not there: `tillstream topics create` makes it"
+        return Prepared(letter=letter, refused=why)
+    partition = partition_of(outgoing.key, partitions)
+    if BY_NAME[topic].cleanup == "compact":
+        last = await originals.last(topic, partition, outgoing.key)
+        own_place = last is not None and (letter.partition, letter.offset) == (partition, last.offset)
+        if last is not None and not own_place and last.timestamp >= outgoing.timestamp:
+            why = (
+                f"{topic} keeps a store's last record, and has a later one at {topic}/{partition} offset"
+                f" {last.offset}, which this one would replace: discard the letter; `tillstream link set`"
+                " changes a link"
+            )
+            return Prepared(letter=letter, refused=why)
+    return Prepared(letter=letter, partition=partition, outgoing=outgoing)

@@ -22,7 +22,10 @@ _MARK_BYTES = 512
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A record to be sent again; `fault` is why today's contract would refuse it, None when it would not."""
+    """A record to be sent again.
+
+    `fault` is why today's contract would refuse it, None when it would not; `caution` what it might undo.
+    """
 
     letter: DeadLetterListed
     topic: str
@@ -32,6 +35,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: int
     origin: Origin
     fault: str | None
+    caution: str | None
 
     @property
     def sha256(self) -> str:
@@ -89,7 +93,7 @@ def prepare(
     """
     if (why := outright(letter)) is not None:
         return Refused(letter, why)
-    original = found if isinstance(found, Original) and _is_of(letter, found) else None
+    original = found if isinstance(found, Original) and is_of(letter, found) else None
     try:
         key = _key(letter, original, given.store_id)
         if given.replacement is not None:
@@ -118,6 +122,7 @@ def prepare(
         timestamp=original.timestamp if original is not None else moments.milliseconds(letter.record_time),
         origin=origin,
         fault=fault,
+        caution=contract.caution(letter.topic, value, letter.record_time),
     )
 
 
@@ -128,23 +133,23 @@ def record(
 
     Raises UnavailableError when neither the log nor the letter has them all.
     """
-    if isinstance(found, Original) and _is_of(letter, found):
+    if isinstance(found, Original) and is_of(letter, found):
         return _of_log(letter, found), "log"
     return _of_letter(letter, found, head), "letter"
 
 
-def _is_of(letter: DeadLetterListed, original: Original) -> bool:
-    """Tell whether the record is the letter's, and not that of a topic made anew.
+def is_of(letter: DeadLetterListed, found: Original | Gone) -> bool:
+    """Tell whether the log has the letter's record, and not that of a topic made anew.
 
     A letter about a message that waited for its store's link holds the message, not the record's bytes: then
     store and time tell.
     """
-    if sha256(original.value or b"").hexdigest() == letter.sha256:
-        return True
-    return (
+    if isinstance(found, Gone):
+        return False
+    return sha256(found.value or b"").hexdigest() == letter.sha256 or (
         letter.store_id is not None
-        and _store(original.key) == letter.store_id
-        and moments.of_record(original.timestamp) == letter.record_time
+        and _store(found.key) == letter.store_id
+        and moments.of_record(found.timestamp) == letter.record_time
     )
 
 

@@ -146,6 +146,15 @@ def test_what_would_be_refused_again_is_said_and_sent_all_the_same() -> None:
     assert (sent(letter(b"{"), original(b"{")).fault or "").startswith("not_json")
 
 
+def test_of_what_has_no_version_it_is_said_that_it_counts_as_the_latest() -> None:
+    count = {"product_id": "p", "outlet_id": "o", "count": 3}
+    for version, beware in ((7, False), (None, True)):
+        value = raw(count | {"version": version})
+        outgoing = sent(letter(value, topic="pos.inventory"), original(value))
+        assert (outgoing.fault, outgoing.caution is not None) == (None, beware)
+    assert sent(letter(), original()).caution is None
+
+
 def test_a_record_that_does_not_fit_with_its_mark_is_refused() -> None:
     large = b" " * (INPUT_BYTES - 100)
 
