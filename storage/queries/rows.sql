@@ -74,9 +74,15 @@ raised AS (
         awaiting = excluded.awaiting,
         event_time = excluded.event_time
     WHERE excluded.revision > level.revision
+    RETURNING 1
 )
--- As they were before this statement.
-SELECT count(*)
-FROM moved
-JOIN stock_levels AS level USING (store_id, product_id, outlet_id)
-WHERE level.revision >= moved.first;
+-- Not raised: it had the last one. Of those that were, only one that was brought several can have had some of
+-- them; it is looked up as it was before this statement.
+SELECT (SELECT count(*) FROM moved) - (SELECT count(*) FROM raised) + (
+    SELECT count(*)
+    FROM moved
+    JOIN stock_levels AS level USING (store_id, product_id, outlet_id)
+    WHERE moved.first < moved.revision
+      AND level.revision >= moved.first
+      AND level.revision < moved.revision
+);
