@@ -11,10 +11,10 @@ from tests.system.process import ROOT
 PATIENCE_S = 30.0
 
 
-def answer(environment: Mapping[str, str], *arguments: str) -> Any:
-    """Run a command with `--json`; return what it prints. AssertionError with its words when it fails."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "streams.cli", *arguments, "--json"],
+def ran(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, however it ends."""
+    return subprocess.run(
+        [sys.executable, "-m", "streams.cli", *arguments],
         cwd=ROOT,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
@@ -23,5 +23,11 @@ def answer(environment: Mapping[str, str], *arguments: str) -> Any:
         timeout=PATIENCE_S,
         check=False,
     )
-    assert ran.returncode == 0, f"tillstream {' '.join(arguments)}: exit code {ran.returncode}\n{ran.stderr}"
-    return json.loads(ran.stdout)
+
+
+def answer(environment: Mapping[str, str], *arguments: str) -> Any:
+    """Run a command with `--json`; return what it prints. AssertionError with its words when it fails."""
+    done = ran(environment, *arguments, "--json")
+    said = f"tillstream {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr}"
+    assert done.returncode == 0, said
+    return json.loads(done.stdout)

@@ -1,0 +1,216 @@
+"""Looks at everything that says something of a store's stock, at points that can be held together.
+
+Postgres is asked first, in one snapshot: what it must have is exactly what lies on the topics before its own
+offsets. The table is read before the movements, and both again until no level is ahead of, or behind, what
+the other had before it: units of work appear at once, but a moment apart on each topic.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
+
+import msgspec
+
+from storage.lookups.reconcile import StoreRows, store_rows
+from streams.explain.reading import Advance, Reading, silent, time_of
+from streams.linkbook import current_link
+from streams.reconcile.counts import Counts
+from streams.reconcile.ledger import LedgerOf, Ledgers
+from streams.reconcile.sold import Sold
+from streams.reconcile.standing import LevelKey
+from streams.reconcile.table import StockTable, changelog_of_stock
+from streams.settings import Settings
+from topics.ids import StoreId
+from topics.links import StoreLink
+from topics.numbers import ZERO
+
+MOVEMENTS, SALES, COUNTS = "stock.movements", "sales", "pos.inventory"
+BETWEEN_LOOKS_S = 0.5
+MOST_LOOKS = 6
+
+
+class Seen(msgspec.Struct, kw_only=True):
+    """What was seen.
+
+    `apart` are levels whose table and movements stay at different revisions, `unlike_promises` those that
+    stay unlike what sales hold; levels that are `moving` never rested, and cannot be judged.
+    """
+
+    store_id: StoreId
+    link: StoreLink | None
+    rows: StoreRows
+    sales_topic: str
+    table: StockTable
+    ledgers: Mapping[LevelKey, LedgerOf]
+    sold: Sold
+    counts: Counts
+    whole: bool
+    """All of the topics was read, so that what is not there is nowhere."""
+    behind: Mapping[str, int]
+    """How many records Postgres has still to write, by topic."""
+    apart: set[LevelKey] = set()
+    unlike_promises: set[LevelKey] = set()
+    moving: set[LevelKey] = set()
+
+
+class Look:
+    """Reads a store, and reads on when it is asked to look again."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        reading: Reading,
+        link: StoreLink | None,
+        rows: StoreRows,
+        since: datetime | None,
+        expect: Advance,
+        advance: Advance,
+    ) -> None:
+        worker = settings.worker
+        self.settings = settings
+        self._reading = reading
+        self._link = link
+        self._rows = rows
+        self._since = since
+        self._expect = expect
+        self._advance = advance
+        self._changelog = changelog_of_stock(worker)
+        self._at: dict[str, int] = {}
+        self._written = {topic: rows.positions.get(worker.topic(topic), 0) for topic in (MOVEMENTS, SALES)}
+        self.table = StockTable(reading.store_id)
+        self.ledgers = Ledgers(self._written[MOVEMENTS], rows.due_since)
+        self.sold = Sold(self._written[SALES])
+        self.counts = Counts()
+
+    @property
+    def store_id(self) -> StoreId:
+        return self._reading.store_id
+
+    @classmethod
+    @asynccontextmanager
+    async def at(
+        cls,
+        settings: Settings,
+        store_id: StoreId,
+        connection: Any,
+        since: datetime | None = None,
+        expect: Advance = silent,
+        advance: Advance = silent,
+    ) -> AsyncIterator[Self]:
+        """Open the topics and take Postgres' snapshot."""
+        topics = (MOVEMENTS, SALES, COUNTS, changelog_of_stock(settings.worker))
+        async with Reading.of(settings, store_id, topics) as reading:
+            rows = await store_rows(
+                connection,
+                store_id,
+                consumer=settings.worker.app_id("history"),
+                partition=reading.partition,
+                since=since,
+            )
+            link = await current_link(settings, store_id)
+            yield cls(settings, reading, link, rows, since, expect, advance)
+
+    async def see(self) -> Seen:
+        """Read everything to its end, again and again until it can be held together."""
+        await self._begin()
+        apart: dict[LevelKey, tuple[int, int]] = {}
+        promises: dict[LevelKey, tuple[int, Decimal]] = {}
+        for _ in range(MOST_LOOKS):
+            known = {key: ledger.revision for key, ledger in self.ledgers.levels.items()}
+            decided = await self._decided()
+            await self._read_on()
+            self.counts.settle(decided)
+            still = await self._decided()
+            # What is the same at two looks is not under way: it had the time between them to arrive.
+            now_apart, now_promises = self._apart(known), self._promises()
+            moving = {key for key, value in now_apart.items() if apart.get(key) != value}
+            moving |= {key for key, value in now_promises.items() if promises.get(key) != value}
+            moving |= self.counts.undecided_at(still)
+            apart, promises = now_apart, now_promises
+            if not moving:
+                break
+            await asyncio.sleep(BETWEEN_LOOKS_S)
+        ends = await self._reading.ends((MOVEMENTS, SALES, COUNTS))
+        return Seen(
+            store_id=self._reading.store_id,
+            link=self._link,
+            rows=self._rows,
+            sales_topic=self._reading.place(SALES).topic,
+            table=self.table,
+            ledgers=self.ledgers.levels,
+            sold=self.sold,
+            counts=self.counts,
+            whole=self._since is None,
+            behind={topic: max(0, ends[topic] - self._written[topic]) for topic in (MOVEMENTS, SALES)},
+            apart=set(apart) - moving,
+            unlike_promises=set(promises) - moving,
+            moving=moving,
+        )
+
+    async def _decided(self) -> int:
+        return (await self._reading.decided((COUNTS,)))[COUNTS]
+
+    async def _begin(self) -> None:
+        if self._at:
+            return
+        first = await self._reading.since((MOVEMENTS, SALES), self._since)
+        begin = await self._reading.begins((self._changelog, COUNTS))
+        ends = await self._reading.ends((MOVEMENTS, SALES, self._changelog, COUNTS))
+        self._at = first | begin
+        for topic, at in self._at.items():
+            self._expect(topic, max(0, ends[topic] - at))
+
+    async def _read_on(self) -> None:
+        """Read the table, then what led to it; of sales and movements the sales first; counts last."""
+        end = await self._end(self._changelog)
+        first = self._at[self._changelog]
+        async for batch in self._reading.batches(self._changelog, first, end, self._advance):
+            for record in batch:
+                self.table.take(record.key, record.value)
+        self._at[self._changelog] = end
+        for topic, take in ((SALES, self.sold.take), (MOVEMENTS, self.ledgers.take)):
+            end = await self._end(topic)
+            async for record in self._reading.records(topic, self._at[topic], end, self._advance):
+                try:
+                    take(record.offset, record.value or b"")
+                except msgspec.DecodeError:
+                    continue  # no event of ours: the history worker has made a dead letter of it
+            self._at[topic] = end
+        end = await self._end(COUNTS)
+        async for record in self._reading.records(COUNTS, self._at[COUNTS], end, self._advance):
+            self.counts.take(record.offset, time_of(record), record.value)
+        self._at[COUNTS] = end
+
+    async def _end(self, topic: str) -> int:
+        return (await self._reading.ends((topic,)))[topic]
+
+    def _apart(self, known: Mapping[LevelKey, int]) -> dict[LevelKey, tuple[int, int]]:
+        """Return levels whose table and movements are not at one revision, though they should be by now.
+
+        `known` are the movements as of before the table was read: it must have those. The movements were read
+        after it: they must have what it has.
+        """
+        found = {}
+        for key in self.table.keys() | set(known):
+            level = self.table.level(key)
+            at = 0 if level is None else level.revision
+            ledger = self.ledgers.levels.get(key)
+            told = 0 if ledger is None else ledger.revision
+            if at < known.get(key, 0) or (at > told and (ledger is not None or self._since is None)):
+                found[key] = (at, told)
+        return found
+
+    def _promises(self) -> dict[LevelKey, tuple[int, Decimal]]:
+        """Return levels that have not allocated what the sales hold: their revision, and what sales hold."""
+        if self._since is not None:
+            return {}  # older sales hold something, too
+        found = {}
+        for key in self.ledgers.levels.keys() | self.sold.promised.keys():
+            ledger = self.ledgers.levels.get(key)
+            promised = self.sold.promised.get(key, ZERO)
+            if (ZERO if ledger is None else ledger.after.allocated) != promised:
+                found[key] = (0 if ledger is None else ledger.revision, promised)
+        return found
