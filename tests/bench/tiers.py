@@ -1,7 +1,8 @@
 """What it costs that tables need not be in memory whole: `python -m tests.bench.tiers [ROWS]`.
 
-Three tables: microseconds per new order with all rows in memory, with room for all, and with most on disk;
-resident memory per million sales; and how fast a changelog of as many is restored, from a broker of its own.
+Four tables: microseconds per new order with all rows in memory, with room for all, and with most on disk;
+per sale that is looked up, in memory, on disk, and in Postgres instead; resident memory per million sales;
+and how fast a changelog of as many is restored, from a broker of its own.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import sys
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import asyncpg
 import psutil
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -120,6 +122,51 @@ def compare_orders(count: int) -> None:
         print(f"{disk.health.moved} rows moved to disk, {disk.health.read} read from it")
 
 
+# Sales that are found again
+
+
+LOOKED_UP = 2_000
+
+
+async def compare_reads(dsn: str, count: int) -> None:
+    """Each reads the same rows, one after the other, as a decision does."""
+    known = list(sales(count))
+    wanted = random.Random(2).sample([key for key, _ in known], LOOKED_UP)
+    print(f"{'µs per sale looked up':24} {'median':>8} {'p99':>8}")
+    with a_disk() as disk:
+        warm, cold = Rows(), Room(0, 4 * MIB, disk).add("sales")
+        for rows in (warm, cold):
+            for begin in range(0, count, PORTION):
+                rows.restore(known[begin : begin + PORTION])
+        for what, rows in (("in memory", warm), ("on disk", cold)):
+            _show(what, [_timed(rows.get, key) for key in wanted])
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("CREATE TEMP TABLE looked_up (id bytea PRIMARY KEY, document bytea)")
+        await connection.copy_records_to_table("looked_up", records=known)
+        query = await connection.prepare("SELECT document FROM looked_up WHERE id = $1")
+        took = []
+        for key in wanted:
+            begun = time.perf_counter()
+            await query.fetchval(key)
+            took.append((time.perf_counter() - begun) * 1e6)
+        _show("in Postgres", took)
+    finally:
+        await connection.close()
+
+
+def _timed(read: Callable[[bytes], bytes | None], key: bytes) -> float:
+    begun = time.perf_counter()
+    if read(key) is None:
+        raise LookupError(f"row {key!r} is missing")
+    return (time.perf_counter() - begun) * 1e6
+
+
+def _show(what: str, took: list[float]) -> None:
+    *_, p99 = statistics.quantiles(took, n=100)
+    print(f"{what:24} {statistics.median(took):8.1f} {p99:8.1f}")
+
+
 # Memory
 
 
@@ -210,6 +257,7 @@ def main(count: int = 300_000) -> None:
     compare_memory(count)
     with Stack.ephemeral() as stack:
         stack.up()
+        asyncio.run(compare_reads(stack.endpoints.postgres_dsn, count))
         asyncio.run(compare_recovery(stack.endpoints.bootstrap, count))
 
 
