@@ -1,0 +1,1 @@
+"""What is done while all workers are stopped, on one installation for all of it."""

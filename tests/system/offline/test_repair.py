@@ -1,0 +1,50 @@
+"""A row that cannot be read is found, and mended by hand, with the workers stopped."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from streams.domain import tables
+from tests.system.installation import SHORT_SESSION
+from tests.system.offline.conftest import AFTER, Stopped
+from tests.system.offline.life import STRICT
+from tests.system.process import ROOT
+from topics.partitions import partition_of
+from topics.registry import changelog_name
+
+
+async def test_a_row_that_cannot_be_read_is_found_and_mended(stopped: Stopped, tmp_path: Path) -> None:
+    topic = changelog_name(stopped.move.new.worker.app_id("stock"), tables.STOCK)
+    key = f"{STRICT}\0p-tea".encode()
+    partition = partition_of(STRICT.encode(), AFTER)
+    await stopped.shop._producer.send_and_wait(topic, b'[{"o1": tor', key=key, partition=partition)
+    code, told = await _tables(stopped, "verify")
+    assert (code, told["missing"]) == (3, [])
+    (broken,) = told["undecodable"]
+    assert (broken["table"], broken["partition"], broken["key"]) == ("stock", partition, f"{STRICT}%00p-tea")
+    row = tmp_path / "row.json"
+    row.write_bytes(stopped.moved[tables.STOCK, key])
+    mending = ("repair", "--table", "stock", "--key", broken["key"], "--value", str(row))
+    code, told = await _tables(stopped, *mending)
+    assert (code, told["applied"], told["readable"]) == (0, False, False)
+    code, told = await _tables(stopped, *mending, "--apply", "--why", "a torn row")
+    assert (code, told["applied"]) == (0, True)
+    assert (await _tables(stopped, "verify"))[0] == 0
+    (entry,) = await stopped.shop.ask("audit", "list", "--action", "tables")
+    assert (entry["action"], entry["reason"], entry["state"]) == ("tables repair", "a torn row", "done")
+
+
+async def _tables(stopped: Stopped, *words: str) -> tuple[int, Any]:
+    """Run `tillstream tables …` on the new generation; return its exit code and what it prints."""
+    ran = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "streams.cli", "tables", *words, "--json"),
+        cwd=ROOT,
+        env=stopped.shop._environment | SHORT_SESSION | {"TILLSTREAM_PREFIX": stopped.move.new.worker.prefix},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await ran.communicate()
+    assert ran.returncode in (0, 3), err.decode()
+    return ran.returncode, json.loads(out)
