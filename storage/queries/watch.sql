@@ -24,12 +24,17 @@ FROM dead_letters AS l
 GROUP BY reason
 ORDER BY count(*) DESC, reason;
 
--- name: find_operations
--- Whether there is a record of what operators did to letters that this user may read.
-SELECT count(*) = 2 AND bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
+-- name: show_replay
+SELECT replay_id, state, offsets_done, offsets_due, moved_at
+FROM tillstream_operations.replays
+WHERE state IN ('running', 'cancelled', 'failed', 'ready');
+
+-- name: may_read_operations
+-- Whether these tables of what operators did are there, and this user may read them.
+SELECT count(*) = cardinality($1::text[]) AND bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = 'tillstream_operations' AND c.relname IN ('redrives', 'discards');
+WHERE n.nspname = 'tillstream_operations' AND c.relname = ANY ($1);
 
 -- name: list_sizes
 -- A table that is kept in months counts as one.

@@ -114,6 +114,17 @@ def run(
             show_default=False,
         ),
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port",
+            min=1,
+            max=65_535,
+            envvar="TILLSTREAM_REPLAY_HTTP_PORT",
+            help="Tell Prometheus meanwhile how far it is, at this port of TILLSTREAM_HTTP_HOST.",
+            show_default=False,
+        ),
+    ] = None,
     apply: Apply = False,
     why: Why = None,
     who: Who = None,
@@ -143,13 +154,17 @@ def run(
 
     async def work(desk: Desk) -> Replay:
         from streams.replay import run as running
+        from streams.replay.telling import exported
+        from streams.settings import load_settings
 
-        with progress("replaying", quiet=as_json) as tell:
-            if resume:
-                return await running.resume(desk, placed, records_per_s=max_records_per_s, tell=tell)
-            return await running.start(
-                desk, scope, placed, accepted=accepted, records_per_s=max_records_per_s, tell=tell
-            )
+        host = load_settings().worker.http_host
+        with progress("replaying", quiet=as_json) as shown:
+            async with exported(shown, host, metrics_port) as tell:
+                if resume:
+                    return await running.resume(desk, placed, records_per_s=max_records_per_s, tell=tell)
+                return await running.start(
+                    desk, scope, placed, accepted=accepted, records_per_s=max_records_per_s, tell=tell
+                )
 
     done = at_desk(work)
     if as_json:

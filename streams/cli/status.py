@@ -83,8 +83,10 @@ def _status(
     Postgres' own; the workers, tables, dead letters and open exceptions. A part that does not answer is
     named, and the others are shown. First comes the local stack, if that is what the settings mean.
     """
+    from streams import log
     from streams.watch.judgement import Limits
 
+    log.silence_clients()
     limits = Limits(lag_s=lag, recovering_s=recovering, letters=letters)
     look = _Look(data_dir, worker or [], limits)
     if watch:

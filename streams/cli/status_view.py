@@ -103,6 +103,10 @@ def _needs(seen: Pipeline) -> Table:
     table.add_row(
         "exceptions", f"{sum(exceptions.values()):,} open", _listed(exceptions.items()).lstrip(": ")
     )
+    if (replay := seen.replay) is not None:
+        share = replay.offsets_done / replay.offsets_due if replay.offsets_due else 1.0
+        told = f"{share:.0%} of {replay.offsets_due:,} offsets; `tillstream replay status`"
+        table.add_row(f"replay {replay.replay_id}", replay.state, told)
     if seen.database_bytes is not None:
         table.add_row("database", _bytes(seen.database_bytes), "")
     return table

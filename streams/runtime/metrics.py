@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any, get_args
@@ -78,30 +79,29 @@ def _histogram(name: str, about: str, buckets: Iterable[float], registry: Collec
 
 
 class ReplayProgress:
-    """How far a replay is, as gauges by the replay's name; whoever runs one sets them.
+    """How far the replay of this process is, as gauges in a registry of its own; there is one at a time."""
 
-    `registry` is what `streams.runtime.endpoint.Endpoint` serves.
-    """
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._done = self._gauge("offsets_done", "Offsets that the replay has gone through.")
+        self._due = self._gauge("offsets_due", "Offsets that the replay has to go through.")
+        self._left = self._gauge(
+            "seconds_left", "Seconds that the replay will take about; -1: not known yet."
+        )
+        self._left.set(-1)
+        self._began: tuple[float, int] | None = None
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = CollectorRegistry() if registry is None else registry
-        self._done = self._gauge("records_done", "Records that a replay has written.")
-        self._total = self._gauge("records_total", "Records that a replay has to write.")
-        self._left = self._gauge("seconds_left", "Seconds that a replay will take about; -1: not known yet.")
-
-    def set(self, replay: str, done: int, total: int, seconds_left: float | None = None) -> None:
-        """Tell how far it is."""
-        self._done.labels(replay).set(done)
-        self._total.labels(replay).set(total)
-        self._left.labels(replay).set(-1 if seconds_left is None else seconds_left)
-
-    def end(self, replay: str) -> None:
-        """Forget a replay."""
-        for gauge in (self._done, self._total, self._left):
-            gauge.remove(replay)
+    def tell(self, done: int, due: int) -> None:
+        """Set how far it is; what is left is judged by the speed since the first call."""
+        now = time.monotonic()
+        since, before = self._began = self._began or (now, done)
+        self._done.set(done)
+        self._due.set(due)
+        if done > before:
+            self._left.set((due - done) * (now - since) / (done - before))
 
     def _gauge(self, name: str, about: str) -> Gauge:
-        return Gauge(f"tillstream_replay_{name}", about, ["replay"], registry=self.registry)
+        return Gauge(f"tillstream_replay_{name}", about, registry=self.registry)
 
 
 class HealthCollector(Collector):

@@ -16,11 +16,13 @@ from storage.errors import StorageError
 from storage.lookups.progress import ProgressListed, list_progress
 from storage.lookups.watch import (
     LettersCounted,
+    ReplaySeen,
     ServerSeen,
     TableMeasured,
     count_exceptions,
     count_letters,
     measure_tables,
+    show_replay,
     show_server,
 )
 from streams.settings import Settings, SettingsError, require_postgres
@@ -37,6 +39,7 @@ class HistorySeen(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: Mapping[str, int]
     letters: Sequence[LettersCounted]
     tables: Sequence[TableMeasured]
+    replay: ReplaySeen | None
 
 
 @asynccontextmanager
@@ -84,4 +87,5 @@ async def look(settings: Settings) -> HistorySeen:
             exceptions=await count_exceptions(connection),
             letters=await count_letters(connection),
             tables=await measure_tables(connection),
+            replay=await show_replay(connection),
         )

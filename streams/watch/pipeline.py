@@ -10,7 +10,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from storage.lookups.watch import LettersCounted, TableMeasured
+from storage.lookups.watch import LettersCounted, ReplaySeen, TableMeasured
 from storage.rows import TARGETS
 from streams.domain.tables import TABLES
 from streams.settings import Settings, SettingsError
@@ -98,6 +98,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     workers: Sequence[WorkerSeen]
     letters: Sequence[LettersCounted]
     exceptions: Mapping[str, int]
+    replay: ReplaySeen | None
     database_bytes: int | None
     history_tables: Sequence[TableMeasured]
     missing: Sequence[str]
@@ -141,6 +142,7 @@ async def look(settings: Settings, addresses: Iterable[str] = ()) -> Pipeline:
         workers=seeing.result(),
         letters=rows.letters if rows else (),
         exceptions=rows.exceptions if rows else {},
+        replay=rows.replay if rows else None,
         database_bytes=rows.server.database_bytes if rows else None,
         history_tables=rows.tables if rows else (),
     )

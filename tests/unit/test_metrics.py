@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,9 +16,9 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from prometheus_client import CollectorRegistry
 
 from deploy.local import ports
+from streams.replay import telling
 from streams.runtime import endpoint, health
 from streams.runtime.endpoint import Endpoint
 from streams.runtime.health import LaneHealth, State, TableSize, WorkerHealth
@@ -169,6 +170,33 @@ def test_an_event_without_a_readable_time_is_no_measure_of_freshness() -> None:
     assert event_time(Record(("ce_time", b"2026-03-01T10:00:00"))) is None
 
 
+async def test_a_replay_tells_prometheus_how_far_it_is_while_it_runs() -> None:
+    told: list[tuple[int, int]] = []
+    port = ports.choose(0)
+    async with telling.exported(lambda done, due: told.append((done, due)), "127.0.0.1", port) as tell:
+        tell(10, 100)
+        _, before = await get(f"http://127.0.0.1:{port}/metrics")
+        tell(40, 100)
+        _, after = await get(f"http://127.0.0.1:{port}/metrics")
+    assert told == [(10, 100), (40, 100)]
+    assert "tillstream_replay_seconds_left -1.0" in before
+    assert "tillstream_replay_offsets_done 40.0" in after
+    assert "tillstream_replay_offsets_due 100.0" in after
+    left = re.search(r"^tillstream_replay_seconds_left (\S+)$", after, re.MULTILINE)
+    assert left is not None
+    assert float(left[1]) > 0
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+async def test_a_replay_without_a_port_tells_the_screen_alone() -> None:
+    def tell(_done: int, _due: int) -> None:
+        pass
+
+    async with telling.exported(tell, "127.0.0.1", None) as told:
+        assert told is tell
+
+
 def exported() -> set[str]:
     """Return the name of every metric that a worker or a replay exports, as Prometheus stores it."""
     worker = WorkerHealth("stock", "stock-1")
@@ -181,8 +209,7 @@ def exported() -> set[str]:
     metrics.unit(1, 0.1, 0.1)
     metrics.latency(0.1)
     metrics.freshness(0.1)
-    replays = ReplayProgress(CollectorRegistry())
-    replays.set("r1", 1, 2, None)
+    replays = ReplayProgress()
     return {
         sample.name
         for registry in (metrics.registry, replays.registry)

@@ -52,7 +52,7 @@ def pipeline(**changes: Any) -> Pipeline:
         "at": NOW, "silent": (), "kinds": (kind("stock"), kind("history")),
         "positions": (position(),), "tables": (), "workers": (worker(),), "letters": (),
         "exceptions": {"backordered": 3},
-        "database_bytes": 1, "history_tables": (), "missing": (), "set_up": True,
+        "database_bytes": 1, "replay": None, "history_tables": (), "missing": (), "set_up": True,
     }  # fmt: skip
     return Pipeline(**fields | changes)
 
