@@ -1,1 +1,1 @@
-"""The workers' own code, run over a played broker and database: seeded, repeatable, with anything going wrong."""
+"""The workers' own code over a played broker and database: seeded, repeatable, with anything going wrong."""

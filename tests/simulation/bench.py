@@ -88,6 +88,11 @@ class NotedRuntime(StockRuntime):
         self._about[lane.partition] = ("continue" if lane.pending else "take", queued)
         await super().run(lane, queued)
 
+    async def _commit(self, lane: Lane, unit: KafkaUnit, queued: list[Queued], decide_s: float) -> None:
+        await super()._commit(lane, unit, queued, decide_s)
+        seat = OWNER.get().seat
+        seat.cluster.on_unit(lane.partition, seat.units[lane.partition])
+
     def _unit(self, lane: Lane) -> KafkaUnit:
         made = super()._unit(lane)
         kind, queued = self._about[lane.partition]
@@ -144,9 +149,7 @@ class PlayedWorker:
 def _stock_worker(
     settings: Settings, *, tables: Any, outputs: Any, on_start: Any = None, continue_: Any = None
 ) -> PlayedWorker:
-    made = NotedRuntime(
-        settings, tables=tables, outputs=outputs, on_start=on_start, continue_=continue_
-    )
+    made = NotedRuntime(settings, tables=tables, outputs=outputs, on_start=on_start, continue_=continue_)
     worker = PlayedWorker(made)
     worker.on_start, worker.continue_ = on_start, continue_
     return worker
@@ -194,7 +197,7 @@ def played(now: Callable[[], float], server: Server | None, random: Random) -> I
 
     class Clock(datetime):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
             return datetime.fromtimestamp(EPOCH_S, UTC) + timedelta(seconds=now())
 
     async def connect(options: Any, *, name: str, **_: Any) -> Session:

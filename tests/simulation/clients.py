@@ -19,7 +19,8 @@ BATCH_RECORDS = 12
 
 
 def lost() -> Exception:
-    return RequestTimedOutError("no answer")
+    error: Exception = RequestTimedOutError("no answer")
+    return error
 
 
 class Batch:
@@ -137,9 +138,7 @@ class Producer:
                 if not sent.done():
                     sent.set_result(None)
 
-    async def send_offsets_to_transaction(
-        self, offsets: Mapping[TopicPartition, int], group_id: str
-    ) -> None:
+    async def send_offsets_to_transaction(self, offsets: Mapping[TopicPartition, int], group_id: str) -> None:
         self._begun = True
         partition = next(iter(offsets)).partition
         await self._call(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-STOCK_REQUESTS = (
-    "init", "produce", "produce", "offsets", "commit", "commit", "commit", "ends", "restore",
-    "committed", "ranges", "seek", "fetch", "join",
-)  # fmt: skip
-HISTORY_REQUESTS = ("pg connect", "pg read", "pg move", "pg commit", "pg commit", "fetch", "join", "ranges")
+STOCK_REQUESTS = {
+    "commit": 7, "produce": 3, "offsets": 2, "init": 2, "ends": 1, "restore": 1, "committed": 1, "ranges": 1,
+    "seek": 1, "fetch": 1, "join": 1,
+}  # fmt: skip
+HISTORY_REQUESTS = {
+    "pg commit": 6, "pg move": 2, "pg read": 1, "pg connect": 1, "fetch": 1, "join": 1, "ranges": 1,
+}  # fmt: skip
+"""What processes ask of others, and how often it goes wrong in proportion."""
 
 
 class Fault(NamedTuple):
@@ -35,28 +38,28 @@ class Fault(NamedTuple):
 def draw(random: Random, slots: int, until: float) -> list[Fault]:
     """Draw a run's faults; the first half of the slots are stock workers, the others history workers."""
     faults = []
-    for _ in range(random.choice((0, 1, 2, 3, 4, 6, 9))):
+    for _ in range(random.choice((0, 2, 3, 4, 6, 9))):
         at = random.random() * until
         slot = random.randrange(slots)
         requests = STOCK_REQUESTS if slot < slots // 2 else HISTORY_REQUESTS
         act = random.choices(
             ("kill", "pause", "lose", "stop", "rebalance", "leave", "pg away", "pg restore"),
-            (30, 25, 20, 8, 8, 5, 5, 5),
+            (20, 35, 25, 5, 5, 3, 4, 3),
         )[0]
-        seconds = random.choice((0.05, 0.5, 1.5, 3.0, 6.0)) * (0.5 + random.random())
+        seconds = random.choice((0.2, 1.5, 2.0, 3.0, 5.0)) * (0.7 + 0.6 * random.random())
         if act == "pg restore":
             faults.append(Fault(at * random.random(), "pg backup"))
             faults.append(Fault(at, act))
-        elif act == "lose" or (act in {"kill", "pause"} and random.random() < 0.7):
+        elif act == "lose" or (act in {"kill", "pause"} and random.random() < 0.8):
             faults.append(
                 Fault(
                     at,
                     act,
                     slot,
                     seconds,
-                    random.choice(requests),
+                    random.choices(*zip(*requests.items(), strict=True))[0],
                     random.random() < 0.5,
-                    random.choice((0, 0, 1, 3)),
+                    random.choice((0, 0, 1, 2)),
                 )
             )
         else:

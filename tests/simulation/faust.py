@@ -109,7 +109,8 @@ class Consumer:
         if found is None:
             return []
         batches = [
-            Batch(*tp, records, after, positions[tp], epoch) for tp, (records, after) in found.items()
+            Batch(tp.topic, tp.partition, records, after, positions[tp], epoch)
+            for tp, (records, after) in found.items()
         ]
         if epoch == self.epoch:
             self._positions.update({tp: after for tp, (_, after) in found.items()})
@@ -137,7 +138,7 @@ class App:
 class Recovery:
     """Faust's recovery service, with our own way to recover."""
 
-    recover = BulkRecovery._recover
+    recover: Any = BulkRecovery._recover
 
     def __init__(self, app: App, changelogs: Mapping[TP, Any]) -> None:
         self.app = app

@@ -81,7 +81,9 @@ class Group:
             process.rebalance.set()
 
     def _expire(self, member: str, process: Any) -> None:
-        if self._members.get(member) is process and (not process.alive or process.paused):
+        if self._members.get(member) is not process:
+            return
+        if not process.alive or process.paused:
             self._trace.note(self.name, "session over", member)
             del self._members[member]
             self.rebalance()

@@ -1,4 +1,4 @@
-"""The played log: partitions, transactions with markers, producer epochs, the group's offsets. As Kafka has them."""
+"""The played log: partitions, transactions with markers, producer epochs and offsets, as Kafka has them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ class Log:
         at = int((EPOCH_S + now) * 1000)
         for one in new:
             offset = len(self.records)
-            self.records.append(Record(*self.tp, offset, at, one.key, one.value, one.headers))
+            self.records.append(
+                Record(self.tp.topic, self.tp.partition, offset, at, one.key, one.value, one.headers)
+            )
             self.of.append(transaction)
         if transaction is None:
             self.wake()
@@ -107,9 +109,7 @@ class Log:
         found: list[Record] = []
         while position < end and len(found) < limit:
             record, transaction = self.records[position], self.of[position]
-            if record is not None and (
-                not committed or transaction is None or transaction in self.committed
-            ):
+            if record is not None and (not committed or transaction is None or transaction in self.committed):
                 found.append(record)
             position += 1
         # What is skipped behind the last record goes with it, as far as it goes.
@@ -128,8 +128,8 @@ class Log:
 class Cluster:
     """All partitions, the transaction coordinator and the committed offsets.
 
-    With `late_offsets`, offsets have a marker of their own, as in Kafka: whoever asks for them in the moment
-    between gets the old ones.
+    Offsets have a marker of their own, as in Kafka, and until it is written, at most `late_offsets_s` seconds
+    after the commit, whoever asks for them gets the old ones.
     """
 
     def __init__(
@@ -138,10 +138,10 @@ class Cluster:
         random: Random,
         transaction_timeout_s: float,
         *,
-        late_offsets: bool,
+        late_offsets_s: float,
     ) -> None:
         self._loop = loop
-        self._late_offsets = late_offsets
+        self._late_offsets_s = late_offsets_s
         self._random = random
         self._timeout_s = transaction_timeout_s
         self.logs: dict[TopicPartition, Log] = {}
@@ -150,6 +150,8 @@ class Cluster:
         self._last: dict[str, Transaction] = {}
         self.on_commit: Callable[[Transaction], None] = lambda transaction: None
         """Told at the moment when a transaction is decided to be committed."""
+        self.on_unit: Callable[[int, Any], None] = lambda partition, unit: None
+        """Told when a worker is done with a unit, also one that came to nothing."""
 
     def log(self, topic: str, partition: int) -> Log:
         tp = TopicPartition(topic, partition)
@@ -211,7 +213,9 @@ class Cluster:
         transaction.partitions.setdefault(log.tp, log.end)
         log.append(new, self._loop.time(), transaction)
 
-    def add_offsets(self, transaction: Transaction, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+    def add_offsets(
+        self, transaction: Transaction, group: str, offsets: Mapping[TopicPartition, int]
+    ) -> None:
         self._check(transaction.producer, transaction.epoch)
         transaction.group = group
         transaction.offsets.update(offsets)
@@ -251,8 +255,8 @@ class Cluster:
 
         for tp in transaction.partitions:
             self._later(lambda tp=tp: mark(tp))  # type: ignore[misc]
-        if self._late_offsets:
-            self._later(commit_offsets)
+        if self._late_offsets_s:
+            self._loop.call_later(self._random.random() * self._late_offsets_s, commit_offsets)
         else:
             commit_offsets()
 

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer: a minute of the workers' time takes a moment, always the same."""
+"""An event loop whose clock jumps to what is due next: a minute passes in a moment, always the same way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now = 0.0
         self._selector = self
-        self.set_task_factory(_owned_task)
+        self.set_task_factory(_owned_task)  # type: ignore[arg-type]  # what is passed on is Task's own
 
     def time(self) -> float:
         return self._now

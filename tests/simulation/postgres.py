@@ -1,4 +1,4 @@
-"""The played database: progress rows with locks, and which event of the topics has been written, at what revision."""
+"""The played database: progress rows with locks, which events have been written, and the last revisions."""
 
 from __future__ import annotations
 
@@ -240,4 +240,5 @@ class Session:
 
 
 def _away() -> Exception:
-    return asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    error: Exception = asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    return error

@@ -1,4 +1,4 @@
-"""What a run came to: nothing lost or doubled, the same as one worker decides that nothing ever happens to."""
+"""What a run came to: nothing lost or doubled, and the same as one worker decides to whom nothing happens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.plan import Plan
 from tests.pure_checks import check_books
 from tests.pure_reader import Reader
 from tests.simulation.bench import ROW_OF, PlayedWorker, Unit, settings_of
-from tests.simulation.log import New, Transaction
+from tests.simulation.log import New
 from tests.simulation.world import World
 from topics.codec import DECODERS
 from topics.event import Event, Source
@@ -50,9 +50,8 @@ class Single:
         self.written: defaultdict[str, list[New]] = defaultdict(list)
         self.events: list[Event] = []
 
-    def repeat(self, transaction: Transaction) -> None:
+    def repeat(self, told: Unit) -> None:
         """Decide a unit again."""
-        told: Unit = transaction.unit
         if told.lane != self._lane:  # whoever takes over looks what is left to do
             self._lane = told.lane
             self._worker.on_start(self._partition, KafkaUnit(self._partition, self._plan, self._plan))
@@ -118,7 +117,9 @@ class _TellingUnit(KafkaUnit):
         super().__init__(partition, plan, plan)
         self._order = order
 
-    def emit(self, topic: str, key: bytes, value: bytes | None, headers: Any = (), timestamp_ms: Any = None) -> None:
+    def emit(
+        self, topic: str, key: bytes, value: bytes | None, headers: Any = (), timestamp_ms: Any = None
+    ) -> None:
         super().emit(topic, key, value, headers, timestamp_ms)
         self._order.append((topic, New(key, value, tuple(headers))))
 
@@ -130,26 +131,19 @@ def _is_as_before(event: OnlineStock, reader: Reader) -> bool:
 
 def judge(world: World) -> None:
     """Assert all that must hold of a run that is over."""
-    by_partition: defaultdict[int, list[Transaction]] = defaultdict(list)
-    for transaction in world.commits:
-        (partition,) = {tp.partition for tp in (*transaction.partitions, *transaction.offsets)}
-        by_partition[partition].append(transaction)
-    for partition in range(world.plan.partitions):
-        _check_read(world, partition, by_partition[partition])
+    for partition, units in world.units.items():
+        _check_read(world, partition, units)
         single = Single(world, partition)
-        for transaction in by_partition[partition]:
-            single.repeat(transaction)
+        for unit in units:
+            single.repeat(unit)
         single.check()
     _check_history(world)
 
 
-def _check_read(world: World, partition: int, commits: list[Transaction]) -> None:
+def _check_read(world: World, partition: int, units: list[Unit]) -> None:
     """Assert that every record that was published for good was decided, once."""
     decided = Counter(
-        (topic, offset)
-        for transaction in commits
-        for topic, _, _, offsets in transaction.unit.batches
-        for offset in offsets
+        (topic, offset) for unit in units for topic, _, _, offsets in unit.batches for offset in offsets
     )
     published = Counter(
         (topic.name, record.offset)
@@ -186,12 +180,20 @@ def _check_history(world: World) -> None:
 def _difference(due: list[New], found: list[New]) -> str:
     for place, (one, other) in enumerate(zip(due, found, strict=False)):
         if one != other:
-            return f"event {place} is {_shown(other)}, and {_shown(one)} is due"
+            return f"event {place} is {_shown(other, one)}, and {_shown(one, other)} is due"
     return f"{len(found)} events, and {len(due)} are due"
 
 
-def _shown(new: New) -> str:
-    if new.value is None:
-        return "none"
-    fields = msgspec.json.decode(new.value)
-    return str(fields.get("event_id", fields.get("dead_letter_id")))
+def _shown(new: New, other: New) -> dict[str, Any]:
+    """Return what of an event is not as in another."""
+    fields, others = (_fields(one) for one in (new, other))
+    return {
+        name: value
+        for name, value in fields.items()
+        if name in {"event_id", "dead_letter_id"} or others.get(name) != value
+    }
+
+
+def _fields(new: New) -> dict[str, Any]:
+    fields: dict[str, Any] = {"key": new.key, "headers": new.headers}
+    return fields if new.value is None else fields | msgspec.json.decode(new.value)

@@ -44,7 +44,7 @@ def is_expected(error: BaseException) -> bool:
         return True
     cause = error.__cause__
     if isinstance(cause, BaseExceptionGroup):
-        return all(isinstance(one, KafkaError) for one in cause.exceptions)
+        return all(isinstance(one, KafkaError | TimeoutError) for one in cause.exceptions)
     if isinstance(error, UnitError) or type(error) is WorkerError:
         return isinstance(cause, KafkaError)
     return isinstance(error, KafkaError)

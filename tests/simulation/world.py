@@ -23,7 +23,7 @@ from tests.simulation.process import Armed
 from tests.simulation.trace import Trace
 from tests.simulation.workers import SOURCES, WorkerProcess, is_expected
 
-STORM_S = 12.0
+STORM_S = 6.0
 """So long things are published and go wrong; then all goes well until the end."""
 CALM_S = 200.0
 """So long at most until everything is decided and written."""
@@ -45,7 +45,8 @@ class Plan:
     partitions: int
     inputs: tuple[Input, ...]
     faults: tuple[Fault, ...]
-    late_offsets: bool = False
+    late_offsets_s: float = 0.0
+    """So long at most until committed offsets show."""
 
 
 def plan_of(seed: int) -> Plan:
@@ -55,7 +56,7 @@ def plan_of(seed: int) -> Plan:
     return Plan(
         seed,
         partitions,
-        tuple(inputs.draw(random, partitions, STORM_S * random.random())),
+        tuple(inputs.draw(random, partitions, STORM_S * random.choice((0.1, 0.5, 1.0)))),
         tuple(faults.draw(random, SLOTS, STORM_S)),
     )
 
@@ -80,13 +81,14 @@ class World:
         self.loop = loop
         self.random = Random(f"run {plan.seed}")
         self.trace = Trace(loop)
-        self.cluster = Cluster(
-            loop, self.random, TRANSACTION_TIMEOUT_S, late_offsets=plan.late_offsets
-        )
+        self.cluster = Cluster(loop, self.random, TRANSACTION_TIMEOUT_S, late_offsets_s=plan.late_offsets_s)
         self.cluster.on_commit = self._check_commit
+        self.cluster.on_unit = self._note_unit
         self.server = Server(loop, self.break_)
         self.broken: BaseException | None = None
-        self.commits: list[Transaction] = []
+        self.units: dict[int, list[Unit]] = {number: [] for number in range(plan.partitions)}
+        """What was done on each partition, in order."""
+        self.commits = 0
         self.lives = 0
         self._decided: dict[TopicPartition, int] = {}
         self._rows: dict[TopicPartition, dict[bytes, bytes | None]] = {}
@@ -131,8 +133,8 @@ class World:
 
     async def _until(self, reached: Callable[[], bool], longest_s: float) -> None:
         deadline = self.loop.time() + longest_s
-        while not self.broken and not reached() and self.loop.time() < deadline:
-            await asyncio.sleep(0.25)
+        while not self.broken and not reached() and self.loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.25)  # of virtual time
 
     def _publish(self, one: Input) -> None:
         self._published += 1
@@ -249,7 +251,7 @@ class World:
             slot.armed.clear()
             if slot.process is not None:
                 self._resume(slot, slot.process)
-            # A database that was set back is noticed at the next write; where a topic is quiet now, at a start.
+            # That the database was set back is noticed at the next write; if a topic is quiet, at a start.
             if slot.kind == "history" and any(fault.act == "pg restore" for fault in self.plan.faults):
                 self._kill(slot)
 
@@ -257,9 +259,9 @@ class World:
 
     def _check_commit(self, transaction: Transaction) -> None:
         unit: Unit = transaction.unit
-        self.commits.append(transaction)
-        partitions = {tp.partition for tp in (*transaction.partitions, *transaction.offsets)}
-        (partition,) = partitions or {0}
+        self.commits += 1
+        (partition,) = {tp.partition for tp in (*transaction.partitions, *transaction.offsets)}
+        self.units[partition].append(unit)
         for topic, begin, after, offsets in unit.batches:
             tp = TopicPartition(topic, partition)
             stands = self._decided.get(tp, 0)
@@ -270,11 +272,12 @@ class World:
             if tuple(record.offset for record in read) != offsets:
                 self.break_(f"{topic}/{partition}: a batch from {begin} on holds {offsets}")
             self._decided[tp] = after
-        told = {tp: self._decided[tp] for tp in transaction.offsets if tp in self._decided}
-        expected = {TopicPartition(topic, partition) for topic, *_ in unit.batches}
-        if told != transaction.offsets or expected != transaction.offsets.keys():
-            self.break_(f"offsets {transaction.offsets} go with a unit of {unit.batches}")
         self._check_rows(transaction)
+
+    def _note_unit(self, partition: int, unit: Unit) -> None:
+        """Note a unit that came to nothing, and so to no transaction."""
+        if not any(unit is known for known in self.units[partition][-5:]):
+            self.units[partition].append(unit)
 
     def _check_rows(self, transaction: Transaction) -> None:
         """Check that the unit was decided on what is committed, and on nothing else."""
@@ -364,7 +367,7 @@ def run(
                 judge(world)
             except Exception as error:
                 world.break_(error)
-    return Outcome(plan, world.broken, world.trace, len(world.commits), world.lives, seconds)
+    return Outcome(plan, world.broken, world.trace, world.commits, world.lives, seconds)
 
 
 @contextmanager
