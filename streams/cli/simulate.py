@@ -103,7 +103,7 @@ def _run(settings: Settings, due: Range) -> Simulation:
 
 def _show(done: Simulation) -> None:
     courses = (done.happened, done.own, done.simulated)
-    headings = ("", "what happened", "own policy, simulated", done.policy)
+    headings = ("", "really", "own policy", done.policy)
     print_table(
         "figures",
         headings,

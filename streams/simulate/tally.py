@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from storage.lookups.answer import quantity
 from topics.ids import OrderId, OutletId, SaleId, StoreId
 from topics.numbers import ZERO
 from topics.sales import Sale
@@ -91,11 +92,11 @@ class Tally:
             split=split,
             split_rate=round(split / allocated, 4) if allocated else 0.0,
             backordered_orders=sum(order.backordered > 0 for order in orders),
-            backordered_pieces=sum((order.backordered for order in orders), ZERO),
+            backordered_pieces=quantity(sum((order.backordered for order in orders), ZERO)),
             unallocated_orders=sum(order.unallocated > 0 for order in orders),
-            unallocated_pieces=sum((order.unallocated for order in orders), ZERO),
+            unallocated_pieces=quantity(sum((order.unallocated for order in orders), ZERO)),
             load=tuple(
-                Load(store_id=store, outlet_id=outlet, orders=len(pieces), pieces=sum(pieces, ZERO))
+                Load(store_id=store, outlet_id=outlet, orders=len(pieces), pieces=quantity(sum(pieces, ZERO)))
                 for (store, outlet), pieces in sorted(load.items())
             ),
         )
@@ -120,4 +121,4 @@ def _work(sale: Sale) -> Work:
         if one.state != "cancelled":
             pieces = sum((line.quantity for line in one.lines), ZERO)
             work[one.outlet_id] = work.get(one.outlet_id, ZERO) + pieces
-    return work
+    return {outlet: quantity(pieces) for outlet, pieces in work.items()}
