@@ -113,6 +113,10 @@ def redrive(
         raise failed(str(error), Exit.REFUSED) from error
     except (RedriveError, WorkerError) as error:
         raise failed(str(error)) from error
+    except KeyboardInterrupt:
+        raise failed(
+            "stopped. What was in hand was sent to its end, the rest was not: the same command goes on"
+        ) from None
     if as_json:
         print_json(report)
     else:

@@ -61,7 +61,7 @@ async def _ask(options: dict[str, Any], question: Callable[[Any], Awaitable[T]],
     import asyncpg
 
     from storage import schema
-    from storage.connection import connect
+    from storage.connection import CLIENT_ERRORS, connect
     from storage.errors import BusyError, StorageError
 
     try:
@@ -84,6 +84,8 @@ async def _ask(options: dict[str, Any], question: Callable[[Any], Awaitable[T]],
         ) from error
     except asyncpg.PostgresError as error:
         raise failed(f"Postgres refused ({error.sqlstate}): {error}") from error
+    except CLIENT_ERRORS as error:
+        raise failed(f"Postgres went away in the middle ({error}): is it running? Run it again") from error
 
 
 def failed(message: str, code: Exit = Exit.FAILED) -> typer.Exit:

@@ -4,10 +4,12 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any
 
 import asyncpg
 import pytest
+import typer
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.records_to_delete import RecordsToDelete
@@ -20,7 +22,10 @@ from storage.operations import dead_letters as notes
 from storage.operations.audit import Order, list_audited
 from storage.schema import SCHEMA, migrate_all
 from streams.agents.letters import refused
+from streams.cli.exits import Exit
+from streams.cli.history import ask
 from streams.redrive import plan as planning
+from streams.redrive.aside import set_aside
 from streams.redrive.errors import RedriveError, RefusedError
 from streams.redrive.originals import Gone, Original, Originals
 from streams.redrive.plan import prepared
@@ -254,3 +259,59 @@ async def test_what_was_in_doubt_when_retention_took_the_place_is_never_sent(ben
     assert (report.refused, report.sent) == (1, 1)
     assert await bench.states() == ["sending", "sent_again"]
     assert [record.value for record in await bench.sent()] == [orders(2)[1]]
+
+
+async def test_the_operators_role_may_do_it_all_and_remove_nothing(bench: Bench) -> None:
+    await bench.refuse(orders(2))
+    await bench.connection.execute(files("storage").joinpath("roles.sql").read_text())
+    try:
+        await bench.connection.execute("SET ROLE tillstream_operator")
+        first, _ = await list_dead_letters(bench.connection)
+        for deed, state in (("discard", "discarded"), ("restore", "new")):
+            await set_aside(bench.connection, Choice(ids=(first.dead_letter_id,)), deed, ORDER)
+            (found,) = await list_dead_letters(bench.connection, Choice(ids=(first.dead_letter_id,)))
+            assert found.state == state
+        assert (await bench.redrive()).sent == 2
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await bench.connection.execute("DELETE FROM tillstream_operations.redrives")
+    finally:
+        await bench.connection.execute("RESET ROLE")
+        roles = "tillstream_operator, tillstream_writer, tillstream_reader"
+        await bench.connection.execute(f"DROP OWNED BY {roles}")
+        await bench.connection.execute(f"DROP ROLE {roles}")
+
+
+async def test_a_run_that_lost_postgres_after_its_commit_is_settled_by_the_next(
+    bench: Bench, database: str
+) -> None:
+    values = orders(3)
+    await bench.refuse(values)
+    with pytest.raises(asyncpg.InterfaceError):
+        await bench.redrive(lambda step, _: bench.connection.terminate() if step is Step.COMMITTED else None)
+    bench.connection = await asyncpg.connect(database, server_settings={"search_path": SCHEMA})
+    try:
+        assert await bench.states() == ["sending"] * 3
+
+        report = await bench.redrive()
+
+        assert (report.settled_as_sent, report.sent) == (3, 0)
+        assert await bench.states() == ["sent_again"] * 3
+        assert [record.value for record in await bench.sent()] == values
+    finally:
+        await bench.connection.close()
+
+
+def test_a_command_says_when_postgres_goes_away_under_it(
+    database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TILLSTREAM_POSTGRES_DSN", database)
+    monkeypatch.setenv("TILLSTREAM_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+
+    async def question(connection: Any) -> None:
+        connection.terminate()
+        await connection.execute("SELECT 1")
+
+    with pytest.raises(typer.Exit) as ended:
+        ask(question, known_schema=False)
+    assert ended.value.exit_code == Exit.FAILED
+    assert "Postgres went away in the middle" in capsys.readouterr().err
