@@ -16,7 +16,7 @@ from streams.cli.stack import DataDir, describe, local_status
 if TYPE_CHECKING:
     from deploy.local.stack import Status
     from streams.watch.judgement import Limits
-    from streams.watch.pipeline import Pipeline, Wrong
+    from streams.watch.seen import Pipeline, Wrong
 
 # What a table gets when it is not shown on a terminal: nothing is folded for a pipe.
 PIPE_WIDTH = 240

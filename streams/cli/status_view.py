@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streams.watch.pipeline import KindSeen, Pipeline, Position, Wrong
+from streams.watch.seen import KindSeen, Pipeline, Position, Wrong
 
 _COLOURS = {"running": "green", "dead": "red"}
 

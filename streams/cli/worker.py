@@ -49,6 +49,9 @@ _EPILOG = """
 
     tillstream worker stock --slot 1          a second one on this machine
 
+It answers `/live`, `/ready`, `/health` and `/metrics` on loopback: stock at port 9640, history at 9641, those
+of slot 1 at the next two (`TILLSTREAM_HTTP_PORT`; 0: not at all).
+
 Exit codes: 0 stopped when asked; anything else: it stopped because of a doubt and wants to be started again.
 """
 

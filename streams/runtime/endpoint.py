@@ -53,6 +53,8 @@ class Endpoint:
         try:
             await self._listen(runner)
             await asyncio.Event().wait()
+        except Exception:
+            log.exception("probes and metrics end; the worker goes on without them")
         finally:
             await runner.cleanup()
 

@@ -15,9 +15,10 @@ from streams.watch.cluster import Cluster
 from streams.watch.errors import SilentError
 from streams.watch.finding import Finding, fine, problem, unknown
 from streams.watch.judgement import Limits, judge_groups, judge_offsets
-from streams.watch.pipeline import Pipeline, Wrong
+from streams.watch.seen import Pipeline, Wrong
 
 STALLED_S = 30.0
+EXAMINE_S = 60.0
 
 
 async def examine(
@@ -33,7 +34,7 @@ async def examine(
 
 async def _kafka(settings: Settings, stalled_s: float) -> list[Finding]:
     try:
-        async with Cluster(settings) as cluster:
+        async with Cluster(settings) as cluster, asyncio.timeout(EXAMINE_S):
             return await _cluster(cluster, settings, stalled_s)
     except SilentError as error:
         return [problem("Kafka", error.what, error.remedy)]
@@ -70,10 +71,9 @@ async def _cluster(cluster: Cluster, settings: Settings, stalled_s: float) -> li
         kafka_checks.counts(states),
     ]
     records = await cluster.last_records(kafka_checks.inbound(parts, logs, settings), kafka_checks.SAMPLE)
-    partitions = max((state.partitions for state in states), default=0)
     return [
         *findings,
-        *kafka_checks.placement(records, partitions),
+        *kafka_checks.placement(records, {state.name: state.partitions for state in states}),
         kafka_checks.record_times(records),
         await _asked(
             "last stable offset",

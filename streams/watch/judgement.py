@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from streams.watch.pipeline import KindSeen, Pipeline, Position, Wrong
+from streams.watch.seen import KindSeen, Pipeline, Position, Wrong
 
 _REFUSED = "`tillstream dlq list` shows them, `dlq redrive` sends them again, `dlq discard` sets them aside"
 
@@ -36,6 +36,7 @@ def judge(seen: Pipeline, limits: Limits) -> list[Wrong]:
     return [
         *silent,
         *_missing(seen),
+        *_headless(seen),
         *judge_groups(seen, limits),
         *judge_offsets(seen),
         *_lag(seen, limits),
@@ -56,6 +57,12 @@ def judge_offsets(seen: Pipeline) -> list[Wrong]:
 def _missing(seen: Pipeline) -> Iterator[Wrong]:
     if seen.missing:
         yield Wrong("topics are missing", ", ".join(seen.missing), "`tillstream topics create` makes them")
+
+
+def _headless(seen: Pipeline) -> Iterator[Wrong]:
+    if seen.headless:
+        where = ", ".join(seen.headless)
+        yield Wrong(f"{len(seen.headless)} partition(s) have no leader", where, "see the runbook broker-down")
 
 
 def _kind(kind: KindSeen, seen: Pipeline, limits: Limits) -> Iterator[Wrong]:

@@ -105,7 +105,7 @@ def counts(states: Sequence[TopicState]) -> Finding:
     return fine(check, f"{number} of every topic")
 
 
-def placement(records: Mapping[TopicPartition, Sequence[Any]], partitions: int) -> list[Finding]:
+def placement(records: Mapping[TopicPartition, Sequence[Any]], counts_of: Mapping[str, int]) -> list[Finding]:
     """Check that inbound records have keys, and are where murmur2 of their key puts them."""
     keyless: list[str] = []
     astray: list[str] = []
@@ -116,7 +116,7 @@ def placement(records: Mapping[TopicPartition, Sequence[Any]], partitions: int) 
             where = f"{tp.topic}/{tp.partition} offset {record.offset} ({_utc(record.timestamp)})"
             if not record.key:
                 keyless.append(where)
-            elif (due := partition_of(record.key, partitions)) != tp.partition:
+            elif (due := partition_of(record.key, counts_of[tp.topic])) != tp.partition:
                 astray.append(f"{where}: partition {due} is due")
     if not looked_at:
         return [

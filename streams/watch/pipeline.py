@@ -1,4 +1,4 @@
-"""How the pipeline is: per group, topic and partition how far it is, what it waits for, what is wrong."""
+"""Looks at the pipeline: per group, topic and partition how far it is, and what it waits for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import msgspec
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from storage.lookups.watch import LettersCounted, ReplaySeen, TableMeasured
 from storage.rows import TARGETS
 from streams.domain.tables import TABLES
 from streams.settings import Settings, SettingsError
@@ -18,93 +17,13 @@ from streams.watch import history, workers
 from streams.watch.cluster import Cluster, Group, LogRange
 from streams.watch.errors import SilentError
 from streams.watch.history import HistorySeen
+from streams.watch.seen import KindSeen, Pipeline, Position, Silent, TableSeen
 from streams.watch.workers import WorkerSeen
 from topics.registry import INBOUND, changelog_name
 
 KINDS = ("stock", "history")
-
-
-class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a group is in a partition. Offsets; `lag` counts them, so markers of transactions too."""
-
-    group: str
-    topic: str
-    partition: int
-    start: int
-    end: int
-    """First offset that committed readers may not have yet."""
-    committed: int | None
-    """The group's offset in Kafka: for the history only a hint."""
-    written: int | None
-    """Postgres' own offset; None for the stock group, or when Postgres has none or does not answer."""
-    lag: int
-    lag_s: float | None
-    """Age of the oldest unread record; 0 when none is left, None when it is not known."""
-
-
-class KindSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of worker: its group, and what its workers are doing."""
-
-    kind: str
-    group: Group
-    state: str
-    """running, recovering, starting, stopping, rebalancing, dead, or waiting (for Postgres, say)."""
-    unowned: Sequence[int]
-    """Partition numbers that no member has."""
-    last_unit: Mapping[int, float]
-    """Unix time of the last unit by partition number, as far as it is known."""
-
-
-class TableSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A table of the stock worker: records of its changelog, at most one of which per key will stay."""
-
-    table: str
-    changelog_records: int
-    rows: int | None
-    """Rows in the workers that answered; None when none did."""
-    on_disk: int | None
-
-
-class Wrong(msgspec.Struct, frozen=True):
-    """Something that needs a person: what, where, and what to do."""
-
-    what: str
-    where: str
-    remedy: str
-
-
-class Silent(msgspec.Struct, frozen=True):
-    """A part that cannot be asked; `answers`: it is there, but what is asked for is not."""
-
-    part: str
-    what: str
-    remedy: str
-    answers: bool = False
-
-    @classmethod
-    def of(cls, error: SilentError) -> Silent:
-        """Keep what the error says."""
-        return cls(error.part, error.what, error.remedy, error.answers)
-
-
-class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. What could not be seen is empty, and stands in `silent`."""
-
-    at: float
-    silent: Sequence[Silent]
-    kinds: Sequence[KindSeen]
-    positions: Sequence[Position]
-    tables: Sequence[TableSeen]
-    workers: Sequence[WorkerSeen]
-    letters: Sequence[LettersCounted]
-    exceptions: Mapping[str, int]
-    replay: ReplaySeen | None
-    database_bytes: int | None
-    history_tables: Sequence[TableMeasured]
-    missing: Sequence[str]
-    """Topics that there are not."""
-    set_up: bool
-    """Whether there is any topic of this installation, or Kafka did not say."""
+# A broker that died a moment ago is asked in vain for longer than anyone would wait.
+LOOK_S = 20.0
 
 
 class _Log(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +31,7 @@ class _Log(msgspec.Struct, frozen=True, kw_only=True):
     positions: Sequence[Position] = ()
     tables: Sequence[TableSeen] = ()
     missing: Sequence[str] = ()
+    headless: Sequence[str] = ()
     set_up: bool = True
 
 
@@ -138,6 +58,7 @@ async def look(settings: Settings, addresses: Iterable[str] = ()) -> Pipeline:
         positions=found.positions,
         tables=found.tables,
         missing=found.missing,
+        headless=found.headless,
         set_up=found.set_up,
         workers=seeing.result(),
         letters=rows.letters if rows else (),
@@ -155,7 +76,7 @@ async def _look_at_kafka(
     silent: list[Silent],
 ) -> _Log:
     try:
-        async with Cluster(settings) as cluster:
+        async with Cluster(settings) as cluster, asyncio.timeout(LOOK_S):
             return await _Onlooker(settings, cluster).look(await asking, await seeing)
     except SilentError as error:
         silent.append(Silent.of(error))
@@ -184,10 +105,13 @@ class _Onlooker:
         cluster = self._cluster
         names = {*self._read["stock"], *self._read["history"], *self._changelogs}
         parts = await cluster.partitions(names)
+        leaders = {
+            TopicPartition(topic, number): part.leader
+            for topic, found in parts.items()
+            for number, part in found.items()
+        }
         logs, *rest = await asyncio.gather(
-            cluster.ranges(
-                TopicPartition(topic, number) for topic, found in parts.items() for number in found
-            ),
+            cluster.ranges(tp for tp, leader in leaders.items() if leader >= 0),
             *(cluster.committed(self._app_ids[kind]) for kind in KINDS),
             *(cluster.group(self._app_ids[kind]) for kind in KINDS),
         )
@@ -204,6 +128,7 @@ class _Onlooker:
             positions=positions,
             tables=self._tables(logs, seen),
             missing=sorted(names - parts.keys()),
+            headless=[f"{tp.topic}/{tp.partition}" for tp, leader in sorted(leaders.items()) if leader < 0],
             set_up=bool(parts),
         )
 

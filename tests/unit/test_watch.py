@@ -14,7 +14,7 @@ from streams.provision import TopicState
 from streams.watch import disk_checks, kafka_checks, protocol
 from streams.watch.cluster import Broker, Group, Member, Partition
 from streams.watch.judgement import Limits, judge
-from streams.watch.pipeline import KindSeen, Pipeline, Position, Silent
+from streams.watch.seen import KindSeen, Pipeline, Position, Silent
 from streams.watch.transactions import OpenTransaction
 from streams.watch.workers import WorkerSeen
 from topics.partitions import partition_of
@@ -52,7 +52,8 @@ def pipeline(**changes: Any) -> Pipeline:
         "at": NOW, "silent": (), "kinds": (kind("stock"), kind("history")),
         "positions": (position(),), "tables": (), "workers": (worker(),), "letters": (),
         "exceptions": {"backordered": 3},
-        "database_bytes": 1, "replay": None, "history_tables": (), "missing": (), "set_up": True,
+        "headless": (), "database_bytes": 1, "replay": None, "history_tables": (), "missing": (),
+        "set_up": True,
     }  # fmt: skip
     return Pipeline(**fields | changes)
 
@@ -92,6 +93,7 @@ def test_open_exceptions_alone_are_nothing_wrong_with_the_pipeline() -> None:
             "2 dead letter(s) that nobody has dealt with",
         ),
         ({"missing": ("sales",)}, "topics are missing"),
+        ({"headless": ("sales/1", "sales/2")}, "2 partition(s) have no leader"),
         ({"silent": (Silent("Kafka", "h:1", "start it"),)}, "Kafka does not answer"),
     ],
 )
@@ -157,7 +159,7 @@ class Record(NamedTuple):
 def test_many_records_astray_are_counted_and_some_are_named() -> None:
     key = next(key for key in (b"%d" % number for number in range(99)) if partition_of(key, 4) == 1)
     records = {ORDERS: [Record(key, offset, 1_772_010_000_000) for offset in range(20)]}
-    keys, partitioner = kafka_checks.placement(records, 4)
+    keys, partitioner = kafka_checks.placement(records, {"ecom.orders": 4})
     assert (keys.level, partitioner.level) == ("ok", "problem")
     assert partitioner.found.startswith("20 of the last 20")
     assert partitioner.details[0] == "ecom.orders/0 offset 0 (2026-02-25 09:00:00 UTC): partition 1 is due"
