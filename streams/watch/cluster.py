@@ -135,6 +135,10 @@ class Cluster:
         wanted = list(places)
         if not wanted:
             return {}
+        # Told of all at once, or aiokafka asks for the metadata of one topic after the other, a tenth of a
+        # second each.
+        topics = {tp.topic for tp in wanted}
+        await asyncio.gather(*(one._client.set_topics(topics) for one in (self._stable, self._ends)))
         starts, stable, ends = await asyncio.gather(
             self._ends.beginning_offsets(wanted),
             self._stable.end_offsets(wanted),
