@@ -14,6 +14,8 @@ from storage.errors import UnknownSchemaError
 
 # Any number will do, as long as every version of the program takes the same one.
 _LOCK = 5_047_311_906
+LONG_S = 24 * 3_600.0
+"""How long one version may take: it may have to write a large table anew."""
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -116,7 +118,7 @@ async def migrate(connection: Any, schema: Schema = HISTORY) -> Sequence[Migrati
     Any number may run this at once: one does it and the others wait. Each version is a transaction of its
     own. Raises UnknownSchemaError when the database is newer or has other versions of the same number.
     """
-    await connection.execute("SELECT pg_advisory_lock($1::bigint)", _LOCK)
+    await connection.execute("SELECT pg_advisory_lock($1::bigint)", _LOCK, timeout=LONG_S)
     try:
         there = await applied(connection, schema)
         _check_known(there, schema)
@@ -131,7 +133,7 @@ async def migrate(connection: Any, schema: Schema = HISTORY) -> Sequence[Migrati
         for migration in missing:
             async with connection.transaction():
                 await connection.execute(f"SET LOCAL search_path = {schema.name}")
-                await connection.execute(migration.sql)
+                await connection.execute(migration.sql, timeout=LONG_S)
                 await connection.execute(
                     f"INSERT INTO {schema.name}.migrations (version, name, checksum) VALUES ($1, $2, $3)",  # noqa: S608
                     migration.version,
