@@ -9,7 +9,7 @@ from streams.replay.desk import Desk, sitting
 from streams.replay.removal import drop, removable
 from tests.system import whole_life
 from tests.system.installation import PARTITIONS, Installation
-from tests.system.replay.replaying import ORDER, STORES, open_stores, sell, settled
+from tests.system.replay.replaying import NO_SALE, ORDER, STORES, open_stores, sell, settled
 from topics.partitions import partition_of
 
 
@@ -27,7 +27,7 @@ async def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
         await shop.publish("ecom.orders", STORES[0], b"no order", {"id": "NAN", "total": "NaN", "items": []})
         # What another program writes to our topics becomes a letter of the history's own.
         key = STORES[1].encode()
-        await shop.put("sales", key, b"no sale", partition_of(key, PARTITIONS))
+        await shop.put("sales", key, NO_SALE, partition_of(key, PARTITIONS))
         await settled(shop)
         yield shop
         shop.assert_workers_unharmed()

@@ -21,6 +21,8 @@ from tests.system.waiting import until
 
 STORES = ("replay-1", "replay-2", "replay-3")
 ORDER = Order("replay", "ana@till", "rows were lost", {})
+NO_SALE = b"no sale"
+"""What another program wrote to the topic of the sales."""
 WHY = ("--apply", "--why", "rows were lost")
 PATIENCE_S = 90.0
 APART_S = 0.02
@@ -167,6 +169,7 @@ class Reader:
             while not self._over.is_set():
                 await self.once(connection)
                 self.reads += 1
+                await asyncio.sleep(APART_S / 4)
 
     async def once(self, connection: Any) -> None:
         self.note(tuple(await connection.fetchrow(self._sql)))
