@@ -12,7 +12,7 @@ from streams.domain.tables import TABLES
 from streams.provision import look
 from streams.rebuild.draft import SPECS
 from streams.rebuild.errors import RebuildError
-from streams.rebuild.reading import Told, ends_of, read
+from streams.rebuild.reading import Reading, Told
 from streams.runtime.transactions import Transactor
 from streams.runtime.unit import Sealed
 from streams.settings import Settings
@@ -106,6 +106,19 @@ async def read_tables(
     told: Told | None = None,
 ) -> dict[tuple[str, int], Changelog]:
     """Read changelogs whole, as the worker does at its start; one that is missing has no rows."""
+    async with Reading(settings) as reading:
+        return await read_with(reading, settings, site, tables, partitions, told)
+
+
+async def read_with(
+    reading: Reading,
+    settings: Settings,
+    site: Site,
+    tables: Iterable[str] = TABLES,
+    partitions: Iterable[int] | None = None,
+    told: Told | None = None,
+) -> dict[tuple[str, int], Changelog]:
+    """Read changelogs with a consumer that is there."""
     app_id = settings.worker.app_id("stock")
     numbers = list(range(site.partitions) if partitions is None else partitions)
     found = {(table, number): Changelog(table, number, rows={}) for table in tables for number in numbers}
@@ -114,9 +127,9 @@ async def read_tables(
         for (table, number), one in found.items()
         if table not in site.missing
     }
-    ends = await ends_of(takers, settings)
-    await read(
-        ends, lambda record: takers[TopicPartition(record.topic, record.partition)](record), settings, told
+    ends = await reading.ends(takers)
+    await reading.read(
+        ends, lambda record: takers[TopicPartition(record.topic, record.partition)](record), told
     )
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -19,55 +19,51 @@ STALL_S = 60.0
 Take = Callable[[Any], None]
 """Is given a record of aiokafka's."""
 Told = Callable[[int], None]
-"""Is told how many offsets were passed."""
+"""Is told how many records were read."""
 
 
-async def ends_of(partitions: Iterable[TopicPartition], settings: Settings) -> dict[TopicPartition, int]:
-    """Return the end of what is committed in each partition."""
-    wanted = list(partitions)
-    if not wanted:
-        return {}
-    consumer = _consumer(settings)
-    await _started(consumer, settings)
-    try:
-        return dict(await consumer.end_offsets(wanted))
-    finally:
-        await consumer.stop()
+class Reading:
+    """A consumer that reads one set of partitions after the other; to be entered with `async with`.
 
-
-async def read(
-    ends: Mapping[TopicPartition, int], take: Take, settings: Settings, told: Told | None = None
-) -> None:
-    """Give `take` every committed record below the ends; a partition's are in order.
-
-    Raises RebuildError when nothing moves for a minute.
+    RebuildError when Kafka does not answer.
     """
-    if not ends:
-        return
-    consumer = _consumer(settings)
-    await _started(consumer, settings)
-    try:
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._consumer = _consumer(settings)
+
+    async def __aenter__(self) -> Reading:
+        await _started(self._consumer, self._settings)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+
+    async def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the end of what is committed in each partition."""
+        wanted = list(partitions)
+        return dict(await self._consumer.end_offsets(wanted)) if wanted else {}
+
+    async def batches(self, ends: Mapping[TopicPartition, int]) -> AsyncIterator[Sequence[Any]]:
+        """Yield every committed record below the ends, some at a time, a partition's in order.
+
+        Raises RebuildError when nothing moves for a minute.
+        """
+        if not ends:
+            return
+        consumer = self._consumer
         consumer.assign(list(ends))
         await consumer.seek_to_beginning(*ends)
         positions = {tp: await consumer.position(tp) for tp in ends}
         left = {tp for tp, end in ends.items() if positions[tp] < end}
         moved_at = time.monotonic()
         while left:
-            fetched = await consumer.getmany(*left, timeout_ms=POLL_MS)
-            for tp, records in fetched.items():
-                for record in records:
-                    if record.offset < ends[tp]:
-                        take(record)
-            passed = 0
-            for tp in list(left):
-                now_at = min(await consumer.position(tp), ends[tp])
-                passed += now_at - positions[tp]
-                positions[tp] = now_at
-                if now_at >= ends[tp]:
-                    left.discard(tp)
-            if told is not None and passed:
-                told(passed)
-            if passed:
+            for tp, records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).items():
+                yield [record for record in records if record.offset < ends[tp]]
+            before = dict(positions)
+            for tp in left:
+                positions[tp] = await consumer.position(tp)
+            if positions != before:
                 moved_at = time.monotonic()
             elif time.monotonic() - moved_at > STALL_S:
                 stuck = ", ".join(f"{tp.topic}/{tp.partition}" for tp in sorted(left))
@@ -75,8 +71,24 @@ async def read(
                     f"Reading {stuck} stood still for {STALL_S:.0f} s. Check that the brokers are up and that"
                     " no transaction hangs there (`tillstream doctor`), then run this again."
                 )
-    finally:
-        await consumer.stop()
+            left = {tp for tp in left if positions[tp] < ends[tp]}
+
+    async def read(self, ends: Mapping[TopicPartition, int], take: Take, told: Told | None = None) -> None:
+        """Give `take` every committed record below the ends; a partition's are in order."""
+        async for records in self.batches(ends):
+            for record in records:
+                take(record)
+            if told is not None:
+                told(len(records))
+
+
+async def ends_of(partitions: Iterable[TopicPartition], settings: Settings) -> dict[TopicPartition, int]:
+    """Return the end of what is committed in each partition."""
+    wanted = list(partitions)
+    if not wanted:
+        return {}
+    async with Reading(settings) as reading:
+        return await reading.ends(wanted)
 
 
 def _consumer(settings: Settings) -> AIOKafkaConsumer:

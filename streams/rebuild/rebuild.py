@@ -10,9 +10,9 @@ from aiokafka import TopicPartition
 
 from streams.domain.tables import TABLES
 from streams.provision import create
-from streams.rebuild.changelogs import Change, Site, differences, look_at, read_tables, write
+from streams.rebuild.changelogs import Change, Site, differences, look_at, read_tables, read_with, write
 from streams.rebuild.errors import RebuildError, RefusedError
-from streams.rebuild.reading import Told, ends_of
+from streams.rebuild.reading import Reading, Told, ends_of
 from streams.rebuild.rebuilding import OUTBOUND, Doubts, Rebuilding
 from streams.rebuild.standstill import committed, fenced, require_stopped
 from streams.settings import Settings
@@ -72,24 +72,24 @@ async def plan(settings: Settings, tables: Sequence[str], told: Told | None = No
     changes: dict[int, dict[str, list[Change]]] = {}
     doubts, held = Doubts(), 0
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for partition in range(site.partitions) if chosen else ():
-        own = {tp: end for tp, end in ends.items() if tp.partition == partition}
-        making = Rebuilding(partition, own, site.partitions, settings, told)
-        doubts += await making.run()
-        held += making.held
-        found = await read_tables(settings, site, chosen, [partition])
-        changes[partition] = {}
-        for table in chosen:
-            due = making.draft.encoded(table)
-            there = found[table, partition].rows
-            change = changes[partition][table] = differences(table, there, due)
-            removed = sum(value is None for _, value in change)
-            counts[table] += Counter(
-                rows=len(due),
-                removed=removed,
-                written=len(change) - removed,
-                same=len(due) - (len(change) - removed),
-            )
+    async with Reading(settings) as reading:
+        for partition in range(site.partitions) if chosen else ():
+            own = {tp: end for tp, end in ends.items() if tp.partition == partition}
+            making = Rebuilding(reading, own, site.partitions, settings, told)
+            doubts += await making.run()
+            held += making.held
+            found = await read_with(reading, settings, site, chosen, [partition])
+            changes[partition] = {}
+            for table in chosen:
+                due = making.draft.encoded(table)
+                change = changes[partition][table] = differences(table, found[table, partition].rows, due)
+                removed = sum(value is None for _, value in change)
+                counts[table] += Counter(
+                    rows=len(due),
+                    removed=removed,
+                    written=len(change) - removed,
+                    same=len(due) - (len(change) - removed),
+                )
     planned = [
         Planned(
             table,

@@ -19,8 +19,8 @@ from streams.rebuild.links import Links
 from streams.rebuild.matters import Matters
 from streams.rebuild.names import Names
 from streams.rebuild.people import People
+from streams.rebuild.reading import Reading
 from streams.rebuild.reading import Told as Progress
-from streams.rebuild.reading import read
 from streams.rebuild.reports import Reports
 from streams.rebuild.sold import Sold
 from streams.settings import Settings
@@ -60,13 +60,13 @@ class Rebuilding:
 
     def __init__(
         self,
-        partition: int,
+        reading: Reading,
         ends: Mapping[TopicPartition, int],
         partitions: int,
         settings: Settings,
         progress: Progress | None,
     ) -> None:
-        self._partition = partition
+        self._reading = reading
         self._ends = ends
         self._settings = settings
         self._progress = progress
@@ -119,7 +119,7 @@ class Rebuilding:
     async def _read(self, takers: Mapping[str, Callable[[Any], None]]) -> None:
         names = {self._settings.worker.topic(name): take for name, take in takers.items()}
         ends = {tp: end for tp, end in self._ends.items() if tp.topic in names}
-        await read(ends, lambda record: names[record.topic](record), self._settings, self._progress)
+        await self._reading.read(ends, lambda record: names[record.topic](record), self._progress)
 
     def _each(self, name: str, record: Any, see: Callable[[Told], None]) -> None:
         for told in self._inbound.read(name, record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -15,7 +16,7 @@ from streams.domain.tables import TABLES, store_of
 from streams.provision import create, wanted
 from streams.rebuild.changelogs import Changelog, Site, differences, read_tables
 from streams.rebuild.errors import RebuildError, RefusedError
-from streams.rebuild.reading import ends_of
+from streams.rebuild.reading import Reading, ends_of
 from streams.rebuild.standstill import admin, fenced, require_stopped
 from streams.repartition.copying import begin_beyond, copy_topic, producing
 from streams.repartition.generations import Move, leftovers, place_of
@@ -56,10 +57,10 @@ class Outlook(msgspec.Struct, frozen=True):
 
 async def outlook(move: Move) -> Outlook:
     """Say what a change would copy, and whether all is decided and written."""
-    offsets: dict[str, int] = {}
-    for name in wanted(move.old):
-        ends = await ends_of([TopicPartition(name, number) for number in range(move.before)], move.old)
-        offsets[name] = sum(ends.values())
+    places = [TopicPartition(name, number) for name in wanted(move.old) for number in range(move.before)]
+    offsets: Counter[str] = Counter()
+    for tp, end in (await ends_of(places, move.old)).items():
+        offsets[tp.topic] += end
     return Outlook(
         move.old.worker.prefix,
         move.new.worker.prefix,
@@ -101,24 +102,22 @@ async def change(move: Move, replicas: int, told: Told) -> list[Counted]:
 
 async def _copy_topics(move: Move, told: Told) -> list[Counted]:
     copied = []
-    async with producing(move.new) as copier:
+    async with Reading(move.old) as reading, producing(move.new) as copier:
         for one in TOPICS:
             source, target = move.old.worker.topic(one.name), move.new.worker.topic(one.name)
-            partitions = range(move.before)
-            ends = await ends_of([TopicPartition(source, number) for number in partitions], move.old)
+            ends = await reading.ends(TopicPartition(source, number) for number in range(move.before))
             if one.direction == "in":
                 await begin_beyond(one, target, move.after, max(ends.values()), move.new, copier)
             told(one.name, 0)
-            counts = await copy_topic(
-                source,
+            count = await copy_topic(
+                ends,
                 target,
-                partitions,
                 lambda key, number, name=one.name: place_of(name, key, number, move.after),  # type: ignore[misc]
-                move.old,
+                reading,
                 copier,
                 lambda count, name=one.name: told(name, count),  # type: ignore[misc]
             )
-            copied.append(Counted(target, sum(ends.values()), sum(counts.values())))
+            copied.append(Counted(target, sum(ends.values()), count))
     return copied
 
 

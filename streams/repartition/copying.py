@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from streams.rebuild.errors import RebuildError
-from streams.rebuild.reading import STALL_S, ends_of
+from streams.rebuild.reading import Reading, ends_of
 from streams.rebuild.standstill import admin
 from streams.settings import Settings
 from topics.registry import Topic
 
 BATCH_BYTES = 1 << 20
 REQUEST_BYTES = 16 << 20
-FETCH_BYTES = 8 << 20
 FILLERS_AT_ONCE = 50_000
 FILLER_KEY = b"tillstream.no-store"
 
@@ -93,55 +89,27 @@ class Copier:
 
 
 async def copy_topic(
-    source: str,
+    ends: Mapping[TopicPartition, int],
     target: str,
-    partitions: Iterable[int],
     place: Place,
-    settings: Settings,
+    reading: Reading,
     copier: Copier,
     told: Told | None = None,
-) -> dict[int, int]:
-    """Copy all committed records of a topic, with their times and headers; return how many went where.
+) -> int:
+    """Copy all committed records below the ends, with their times and headers; return how many.
 
-    Partition by partition: a store is on one, so its records keep their order.
+    A store is on one partition, so its records keep their order.
     """
-    copied: defaultdict[int, int] = defaultdict(int)
-    consumer = AIOKafkaConsumer(
-        **settings.kafka.client_options(),
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=FETCH_BYTES,
-        request_timeout_ms=int(settings.worker.request_timeout_s * 1000),
-    )
-    await consumer.start()
-    try:
-        ends = await consumer.end_offsets([TopicPartition(source, number) for number in partitions])
-        for tp, end in ends.items():
-            consumer.assign([tp])
-            await consumer.seek_to_beginning(tp)
-            moved_at = time.monotonic()
-            while await consumer.position(tp) < end:
-                fetched = await consumer.getmany(tp, timeout_ms=200)
-                records = fetched.get(tp, [])
-                for record in records:
-                    to = place(record.key, tp.partition)
-                    await copier.put(target, to, record.key, record.value, record.timestamp, record.headers)
-                    copied[to] += 1
-                await copier.flush()
-                if records:
-                    moved_at = time.monotonic()
-                    if told is not None:
-                        told(len(records))
-                elif time.monotonic() - moved_at > STALL_S:
-                    raise RebuildError(
-                        f"Copying {source}/{tp.partition} stood still for {STALL_S:.0f} s. Check that the"
-                        " brokers are up and that no transaction hangs there (`tillstream doctor`), then run"
-                        " this again: it begins anew"
-                    )
-    finally:
-        await consumer.stop()
-    return dict(copied)
+    copied = 0
+    async for records in reading.batches(ends):
+        for record in records:
+            to = place(record.key, record.partition)
+            await copier.put(target, to, record.key, record.value, record.timestamp, record.headers)
+        await copier.flush()
+        copied += len(records)
+        if told is not None:
+            told(len(records))
+    return copied
 
 
 async def begin_beyond(

@@ -14,8 +14,6 @@ in `# exit 3`: the exit code that is due, where that is not 0.
 import asyncio
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import NamedTuple
 import pytest
 
 from deploy.local.stack import Stack
+from tests.system.forked import Forked
 from tests.system.installation import Installation
 from tests.system.payloads import count
 from tests.system.process import ROOT
@@ -33,7 +32,6 @@ from topics.ids import OrderId, StoreId, sale_id
 
 RUNBOOKS = ROOT / "deploy" / "runbooks"
 PAGES = sorted(path.name for path in RUNBOOKS.glob("*.md"))
-PATIENCE_S = 60.0
 WORKERS = ("stock", "history")
 
 _FENCE = re.compile(r"```(\S*)(.*)")
@@ -69,8 +67,9 @@ def commands(page: str) -> Iterator[Command]:
 class Site:
     """The installation that pages are tried on; workers run or are stopped as a page needs."""
 
-    def __init__(self, shop: Installation, folder: Path) -> None:
+    def __init__(self, shop: Installation, folder: Path, forked: Forked) -> None:
         self._shop = shop
+        self._forked = forked
         self._folder = folder
         self._workers = {kind: shop.start(kind) for kind in WORKERS}
         self._letter = ""
@@ -120,27 +119,19 @@ class Site:
         assert not unknown, f"{command.line}: there is no {', '.join(sorted(unknown))}"
         program, *words = shlex.split(_VARIABLE.sub(lambda name: variables[name[1]], command.line))
         assert program == "tillstream", f"{command.line}: only `tillstream …` stands in a fence of commands"
-        ran = subprocess.run(
-            [sys.executable, "-m", "streams.cli", *words],
-            cwd=ROOT,
-            env=self._shop._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-        assert ran.returncode == command.code, (
-            f"`{command.line}` ends with {ran.returncode}, the page says {command.code}\n{ran.stdout}{ran.stderr}"
+        ran = self._forked.run(words, self._shop._environment)
+        assert ran.code == command.code, (
+            f"`{command.line}` ends with {ran.code}, the page says {command.code}\n{ran.out}{ran.err}"
         )
 
 
 @pytest.fixture(scope="module")
 async def site(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     async with Installation.on(stack.endpoints, tmp_path_factory.mktemp("runbooks")) as shop:
-        site = Site(shop, tmp_path_factory.mktemp("pages"))
-        await site.live()
-        yield site
+        with Forked() as forked:
+            site = Site(shop, tmp_path_factory.mktemp("pages"), forked)
+            await site.live()
+            yield site
 
 
 @pytest.mark.parametrize("page", PAGES)

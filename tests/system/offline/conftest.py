@@ -15,6 +15,7 @@ from streams.repartition import change
 from streams.repartition.generations import Move, move_to
 from streams.runtime.errors import ExitCode
 from streams.settings import Settings
+from tests.system.forked import Forked
 from tests.system.installation import PARTITIONS, SHORT_SESSION, Installation
 from tests.system.journal import Journal
 from tests.system.offline.life import live
@@ -43,6 +44,7 @@ class Stopped(NamedTuple):
     """The tables of the new generation."""
     journal: Journal
     """Its outgoing topics."""
+    forked: Forked
 
 
 async def read_rows(settings: Settings, partitions: int) -> Rows:
@@ -88,7 +90,8 @@ async def stopped(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Asy
         try:
             await journal.read()
             moved = await read_rows(move.new, AFTER)
-            yield Stopped(shop, before, untouched, plan, after, move, copied, moved, journal)
+            with Forked() as forked:
+                yield Stopped(shop, before, untouched, plan, after, move, copied, moved, journal, forked)
         finally:
             await journal.stop()
 
