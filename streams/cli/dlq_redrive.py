@@ -114,9 +114,8 @@ def redrive(
     except (RedriveError, WorkerError) as error:
         raise failed(str(error)) from error
     except KeyboardInterrupt:
-        raise failed(
-            "stopped. What was in hand was sent to its end, the rest was not: the same command goes on"
-        ) from None
+        left = "What was in hand was sent to its end, the rest was not: the same command goes on"
+        raise failed(f"stopped. {left if apply else 'Nothing was changed'}") from None
     if as_json:
         print_json(report)
     else:

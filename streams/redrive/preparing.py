@@ -187,13 +187,13 @@ def _of_log(letter: DeadLetterListed, original: Original) -> bytes | None:
 def _held_part(letter: DeadLetterListed, value: bytes) -> int | None:
     """Return which part of the record the message was that had waited; None: it was the whole record."""
     found = contract.messages(letter.topic, value, letter.record_time)
-    if len(found) == 1:
+    if len(found) == 1 and getattr(found[0], "order_id", None) == letter.order_id:
         return None
     same = [n for n, one in enumerate(found) if _is_message(one, letter)]
     if not same:
         raise UnavailableError(
-            f"its message waited for the store's link, and which of the {len(found)} orders of"
-            f" {letter.source} it was cannot be told: give the order with --replace FILE"
+            f"its message waited for the store's link, and which of the {len(found)} in {letter.source} it"
+            " was cannot be told: give the record with --replace FILE"
         )
     return same[-1]
 
