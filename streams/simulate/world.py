@@ -21,6 +21,7 @@ from streams.domain import (
     waiting,
 )
 from streams.domain.books import Books, Moment
+from streams.domain.shop import Shop
 from topics.decoders import (
     decode_correction,
     decode_inventory,
@@ -61,6 +62,27 @@ KINDS: Mapping[str, Kind] = {
 """Every inbound topic; of records of the same time those of the first topic come first."""
 
 
+class _WorldBooks(Books):
+    """Books that keep a store's shop per world: the two worlds have different links of the same store."""
+
+    __slots__ = ("_shops",)
+
+    def __init__(
+        self, store_id: StoreId, reader: "World", moment: Moment, shops: dict[StoreId, Shop]
+    ) -> None:
+        super().__init__(store_id, reader, moment)
+        self._shops = shops
+
+    def shop(self) -> Shop | None:
+        """Return the store's link made ready for use; None when there is no link."""
+        if self._shop is None and (link := self.link()) is not None:
+            known = self._shops.get(self.store_id)
+            if known is None or known.link is not link:
+                known = self._shops[self.store_id] = Shop(link)
+            self._shop = known
+        return self._shop
+
+
 class World:
     """The tables of some stores, and what the records so far have made of them."""
 
@@ -69,6 +91,7 @@ class World:
         self._tables: dict[str, defaultdict[bytes, dict[bytes, Any]]] = {
             name: defaultdict(dict) for name in tables.TABLES
         }
+        self._shops: dict[StoreId, Shop] = {}
         self.refused = 0
         """Messages on which the rules failed; the stock worker makes dead letters of them."""
 
@@ -83,7 +106,7 @@ class World:
 
     def books(self, store_id: StoreId, moment: Moment) -> Books:
         """Open the store's books: to look, or to decide."""
-        return Books(store_id, self, moment)
+        return _WorldBooks(store_id, self, moment, self._shops)
 
     def take(self, store_id: StoreId, moment: Moment, topic: str, message: Any) -> list[Event]:
         """Decide a message, and all that it leaves the store to do; return the events."""

@@ -85,6 +85,27 @@ async def test_a_worker_that_owns_no_table_gives_each_month_its_own_and_keeps_fa
             await connection.execute(f"SELECT {changing}")
 
 
+async def test_a_worker_without_the_right_to_make_months_writes_all_and_says_who_gives_it(
+    connection: Any, database: str, roles: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    grant = "EXECUTE ON FUNCTION make_month(regclass, date, integer)"
+    await connection.execute(f"REVOKE {grant} FROM tillstream_writer")
+    log = Log()
+    log.add("stock.movements", decided("2025-08-01", 1))
+    worker = History({"dsn": f"{database}&role=tillstream_writer"}, consumer="history")
+    await write_all(worker, log)
+    assert await where(connection, "stock_movements") == {"rest": 1}
+    assert "Run `tillstream db roles | psql`" in caplog.text
+
+    await connection.execute(f"GRANT {grant} TO tillstream_writer")
+    await worker.release()
+    log.add("stock.movements", decided("2025-08-02", 2))
+    await write_all(worker, log)
+    await worker.close()
+
+    assert await where(connection, "stock_movements") == {"2025_08": 2}
+
+
 async def test_what_was_written_before_is_known_in_whichever_month_it_is(
     connection: Any, history: History
 ) -> None:
