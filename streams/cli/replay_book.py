@@ -26,7 +26,7 @@ _DROP = """
 
     tillstream replay drop --apply --why 'compared, all is well'    the shadow
 
-    tillstream replay drop --kept 3 --apply --why 'no way back is needed'
+    tillstream replay drop --kept last --apply --why 'no way back is needed'
 
 **Exit codes**  0 done; 1 it failed; 4 another operator is at work; 5 there is nothing to drop
 """
@@ -89,9 +89,12 @@ def cancel(apply: Apply = False, why: Why = None, who: Who = None, as_json: Json
 
 def drop(
     kept: Annotated[
-        int | None,
+        str | None,
         typer.Option(
-            "--kept", metavar="REPLAY", help="The history from before this replay.", show_default=False
+            "--kept",
+            metavar="REPLAY",
+            help="The history from before this replay was swapped in; or `last`.",
+            show_default=False,
         ),
     ] = None,
     apply: Apply = False,
@@ -113,8 +116,12 @@ def drop(
                 ((one.schema, one.about, round(one.size / 1e6)) for one in found),
             )
         return
-    wanted = f"tillstream_before_{kept}" if kept is not None else "tillstream_replay"
-    which = next((one for one in found if one.schema == wanted), None)
+    if kept is None:
+        wanted, which = "tillstream_replay", next((one for one in found if not one.kept), None)
+    else:
+        wanted = f"tillstream_before_{kept}"
+        histories = [one for one in found if one.kept and kept in ("last", str(one.replay_id))]
+        which = histories[0] if histories else None
     if which is None:
         there = ", ".join(one.schema for one in found) or "none"
         raise failed(f"There is no {wanted} to drop; there is {there}", Exit.REFUSED)

@@ -23,6 +23,8 @@ class Removable(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: str
     replay_id: int | None
+    kept: bool
+    """Whether it is the history from before a swap; else it is the shadow."""
     about: str
     size: int
 
@@ -57,27 +59,29 @@ async def cancel(connection: Any, order: Order) -> int:
 
 
 async def removable(connection: Any) -> Sequence[Removable]:
-    """Return the shadow, if there is one, and the histories that were kept."""
+    """Return the shadow, if there is one, and the histories that were kept, the last first."""
     found = []
     if await shadow.exists(connection, SHADOW):
         replay = await replays.of_shadow(connection)
         about = f"shadow of replay {replay.replay_id}, {replay.state}" if replay else "of no replay"
         size = await shadow.size(connection, SHADOW)
         number = replay.replay_id if replay else None
-        found.append(Removable(schema=SHADOW.name, replay_id=number, about=about, size=size))
+        found.append(Removable(schema=SHADOW.name, replay_id=number, kept=False, about=about, size=size))
     for replay in await replays.list_replays(connection, limit=1000):
         if replay.kept_schema is not None:
             kept = shadow.kept(replay.replay_id)
             about = f"the history before replay {replay.replay_id} was swapped in"
             size = await shadow.size(connection, kept)
-            found.append(Removable(schema=kept.name, replay_id=replay.replay_id, about=about, size=size))
+            found.append(
+                Removable(schema=kept.name, replay_id=replay.replay_id, kept=True, about=about, size=size)
+            )
     return found
 
 
 async def drop(connection: Any, which: Removable, order: Order) -> None:
     """Remove a shadow or a kept history. Raises BusyError."""
     async with turn(connection, replays.TURN), audited(connection, order) as result:
-        one = SHADOW if which.schema == SHADOW.name else _kept(which)
+        one = _kept(which) if which.kept else SHADOW
         await shadow.drop(connection, one)
         if which.replay_id is not None:
             if one == SHADOW:
