@@ -283,3 +283,15 @@ def test_a_sale_of_the_point_of_sale_takes_the_quick_way(name: str) -> None:
 def test_a_fulfilment_takes_the_quick_way() -> None:
     value = raw(fixture("pos/fulfillment.json")["data"])
     assert record.quick(value, pos_fulfillments.FULFILLMENT, pos_fulfillments._build) is not None
+
+
+@pytest.mark.parametrize("size", ["1e1000000", "-1e999999999", "1e-999999999"])
+@pytest.mark.parametrize("quoted", [True, False])
+def test_a_timestamp_with_an_exponent_beyond_all_bounds_is_a_message_or_a_refusal(
+    size: str, quoted: bool
+) -> None:
+    value = raw(order(updateTimestamp="HERE"))
+    (found,) = answer(_orders, value.replace(b'"HERE"', f'"{size}"'.encode() if quoted else size.encode()))
+    if not size.endswith("-999999999"):
+        assert isinstance(found, ContractError)
+        assert (found.reason, found.field) == ("bad_date", "updateTimestamp")

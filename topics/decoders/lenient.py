@@ -126,7 +126,7 @@ def stamp(value: Any, path: str, mended: Mended) -> Stamp:
         found = Decimal(value)
     except InvalidOperation:
         raise ContractError("bad_date", "not a timestamp", field=path, value=shown(value)) from None
-    if not found.is_finite() or abs(found) > 10**18:
+    if not found.is_finite() or found.copy_abs() > 10**18:  # abs() would round, and so may overflow
         raise ContractError("bad_date", "not a point in time", field=path, value=shown(value))
     return int(found) if found == found.to_integral_value() else float(found)
 
