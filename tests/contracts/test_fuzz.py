@@ -291,7 +291,7 @@ def test_a_timestamp_with_an_exponent_beyond_all_bounds_is_a_message_or_a_refusa
     size: str, quoted: bool
 ) -> None:
     value = raw(order(updateTimestamp="HERE"))
-    (found,) = answer(_orders, value.replace(b'"HERE"', f'"{size}"'.encode() if quoted else size.encode()))
+    found = answer(_orders, value.replace(b'"HERE"', f'"{size}"'.encode() if quoted else size.encode()))
     if not size.endswith("-999999999"):
         assert isinstance(found, ContractError)
         assert (found.reason, found.field) == ("bad_date", "updateTimestamp")
