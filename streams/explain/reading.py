@@ -1,6 +1,6 @@
 """Reads the one partition of each topic that a store lives on, from a time or an offset to its end."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -34,12 +34,15 @@ class Reading:
     Topics go by their names without prefix; offsets are those of the one partition. `key` is the store's.
     """
 
-    def __init__(self, settings: Settings, store_id: StoreId, partition: int, consumer: Any) -> None:
+    def __init__(
+        self, settings: Settings, store_id: StoreId, partition: int, consumer: Any, admin: Any
+    ) -> None:
         self.store_id = store_id
         self.partition = partition
         self.key = store_key(store_id)
         self._settings = settings
         self._consumer = consumer
+        self._admin = admin
 
     @classmethod
     @asynccontextmanager
@@ -63,16 +66,19 @@ class Reading:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=8 << 20,
         )
+        admin = AIOKafkaAdminClient(**settings.kafka.client_options(), client_id="tillstream-explain")
         try:
             await consumer.start()
+            await admin.start()
             consumer.assign([TopicPartition(name, partition) for name in names.values()])
             consumer.pause(*consumer.assignment())
-            yield cls(settings, store_id, partition, consumer)
+            yield cls(settings, store_id, partition, consumer, admin)
         except KafkaError as error:
             raise WorkerError(
                 f"Kafka at {settings.kafka.bootstrap} failed: {error!r}. Check that its brokers are up."
             ) from error
         finally:
+            await admin.close()
             await consumer.stop()
 
     def place(self, topic: str) -> TopicPartition:
@@ -136,23 +142,12 @@ class Reading:
             consumer.pause(place)
 
     async def decided(self, topics: Iterable[str]) -> dict[str, int]:
-        """Return the offset up to which the stock worker has decided each inbound topic."""
-        return await committed(self._settings, "stock", {topic: self.place(topic) for topic in topics})
-
-
-async def committed(settings: Settings, kind: str, places: Mapping[str, TopicPartition]) -> dict[str, int]:
-    """Return the offsets that a kind of worker has committed to Kafka, by topic; 0 where it has none."""
-    admin = AIOKafkaAdminClient(**settings.kafka.client_options(), client_id="tillstream-explain")
-    try:
-        await admin.start()
-        found = await admin.list_consumer_group_offsets(settings.worker.app_id(kind))
-    except KafkaError as error:
-        raise WorkerError(
-            f"Kafka at {settings.kafka.bootstrap} does not say how far the {kind} worker is: {error!r}."
-        ) from error
-    finally:
-        await admin.close()
-    return {topic: max(found[place].offset, 0) if place in found else 0 for topic, place in places.items()}
+        """Return the offset up to which the stock worker has decided each inbound topic; 0: none of it."""
+        found = await self._admin.list_consumer_group_offsets(self._settings.worker.app_id("stock"))
+        places = {topic: self.place(topic) for topic in topics}
+        return {
+            topic: max(found[place].offset, 0) if place in found else 0 for topic, place in places.items()
+        }
 
 
 def time_of(record: ConsumerRecord) -> datetime:
