@@ -102,6 +102,12 @@ def _run(settings: Settings, due: Range) -> Simulation:
 
 
 def _show(done: Simulation) -> None:
+    if not done.own.orders:
+        typer.echo(
+            f"No order came in the range, in {done.records} records: `tillstream topics list` shows how long"
+            " they are kept"
+        )
+        return
     courses = (done.happened, done.own, done.simulated)
     headings = ("", "really", "own policy", done.policy)
     print_table(

@@ -1,7 +1,7 @@
 """The real inbound records, gone through twice at once: as the links have it, and with another policy."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from aiokafka import TopicPartition
@@ -23,6 +23,8 @@ from topics.partitions import partition_of
 
 SAMPLE = 10
 """So many of the orders that go elsewhere are named."""
+CLOCKS = timedelta(days=1)
+"""So much earlier a sale may be on its topic than its order says that it came: their clocks are two."""
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -81,7 +83,7 @@ async def simulate(
         range(partitions) if due.store_id is None else (partition_of(store_key(due.store_id), partitions),)
     )
     happened, own, simulated = (Tally(due.begin, due.end) for _ in range(3))
-    begin_ms = None if due.begin is None else moments.milliseconds(due.begin)
+    begin_ms = None if due.begin is None else moments.milliseconds(due.begin - CLOCKS)
     end_ms = None if due.end is None else moments.milliseconds(due.end)
     records = refused = 0
     async with Reader(settings.kafka) as reader:
