@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from streams.redrive.errors import RedriveError
 from streams.redrive.marks import Header
+from streams.runtime.errors import WorkerError
 from streams.runtime.startup import partition_counts
 from streams.settings import Settings, require_kafka
 from topics.registry import TOPICS
@@ -64,13 +65,16 @@ class Originals:
     async def __aenter__(self) -> Self:
         worker = self._settings.worker
         names = {worker.topic(topic.name): topic.name for topic in TOPICS}
-        counts = await partition_counts(names, self._settings.kafka)
-        self._partitions = {name: counts[full] for full, name in names.items()}
         try:
             await self._consumer.start()
-        except KafkaError as error:
+            # After the start: aiokafka's consumer cannot be stopped before its own tasks have begun to run.
+            counts = await partition_counts(names, self._settings.kafka)
+        except (KafkaError, WorkerError) as error:
             await self._consumer.stop()
+            if isinstance(error, WorkerError):
+                raise
             raise unreachable(self._settings, error) from error
+        self._partitions = {name: counts[full] for full, name in names.items()}
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -26,6 +26,7 @@ from streams.cli.exits import Exit
 from streams.cli.history import ask
 from streams.redrive import plan as planning
 from streams.redrive.aside import set_aside
+from streams.redrive.display import display
 from streams.redrive.errors import RedriveError, RefusedError
 from streams.redrive.originals import Gone, Original, Originals
 from streams.redrive.plan import prepared
@@ -68,15 +69,22 @@ class Bench:
             source = Source(topic="ecom.orders", partition=WRONG, offset=sent.offset)
             error = ContractError("wrong_partition", "wrong partition")
             time = moments.of_record(sent.timestamp)
-            self._log.add(
-                "dead.letters", refused(error, source, value, time, datetime.now(UTC), StoreId(STORE))
-            )
+            letter = refused(error, source, value, time, datetime.now(UTC), StoreId(STORE))
+            self._log.add("dead.letters", letter)
+        await self._write()
+        return offsets
+
+    async def add(self, topic: str, value: bytes) -> None:
+        """Have the history worker take in a record of an outgoing topic."""
+        self._log.add(topic, value)
+        await self._write()
+
+    async def _write(self) -> None:
         history = History(
             self.settings.postgres.connect_options(), consumer="history", prefix=self.settings.worker.prefix
         )
         await write_all(history, self._log)
         await history.close()
-        return offsets
 
     async def remove(self, partition: int, before: int) -> None:
         """Do to a partition what retention does."""
@@ -259,6 +267,19 @@ async def test_what_was_in_doubt_when_retention_took_the_place_is_never_sent(ben
     assert (report.refused, report.sent) == (1, 1)
     assert await bench.states() == ["sending", "sent_again"]
     assert [record.value for record in await bench.sent()] == [orders(2)[1]]
+
+
+async def test_an_event_of_ours_that_was_no_row_is_never_sent_again(bench: Bench) -> None:
+    await bench.add("sales", b"{}")
+
+    with pytest.raises(RefusedError, match=r"only the stock worker writes those.*tillstream replay plan"):
+        await bench.redrive()
+
+    (letter,) = await list_dead_letters(bench.connection)
+    assert (letter.reason, letter.found_by, letter.state) == ("not_an_event", "history", "new")
+    found = await display(bench.connection, bench.settings, letter.dead_letter_id, with_payload=True)
+    assert (found.shown.head, found.shown.read_now) == ("{}", None)
+    assert "a replay then writes the history" in found.shown.advice
 
 
 async def test_the_operators_role_may_do_it_all_and_remove_nothing(bench: Bench) -> None:

@@ -270,22 +270,6 @@ async def test_a_letter_that_is_set_aside_is_not_listed_and_can_be_taken_up_agai
     assert {one["state"] for one in await operator.letters(store.store_id)} == {"new"}
 
 
-async def test_an_event_of_ours_is_never_sent_again(shop: Installation, operator: Operator) -> None:
-    store = await opened(shop, "dlq-event")
-    partition = partition_of(store.store_id.encode(), PARTITIONS)
-    await shop.put("sales", store.store_id.encode(), b"{}", partition)
-    await shop.written()
-    (letter,) = await operator.letters(store.store_id)
-    assert (letter["reason"], letter["found_by"]) == ("not_an_event", "history")
-
-    refused = await operator.run("redrive", letter["dead_letter_id"], "--apply", "--why", "it is ours")
-
-    assert refused.exit_code == Exit.REFUSED
-    assert "tillstream replay plan" in refused.stderr
-    shown = await operator.answer("show", letter["dead_letter_id"], "--with-payload")
-    assert (shown["head"], shown["not_in_log"]) == ("{}", None)
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
