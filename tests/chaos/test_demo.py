@@ -7,25 +7,25 @@ from deploy.demo.result import Options, Snapshot
 from deploy.demo.run import Demo
 from deploy.local.stack import Stack
 
-OPTIONS = Options(orders=1_000, stores=4, rate=150.0, lives=10.0)
-BETWEEN = 100
-"""So many more orders are decided before the next part is killed."""
+OPTIONS = Options(orders=600, stores=4, rate=150.0, lives=10.0)
+BETWEEN = 120
+"""So many more orders are published before the next part is killed."""
 
 
 class Killer:
-    """Kills the parts one after the other, with SIGKILL, each while orders are being decided."""
+    """Kills the parts one after the other, with SIGKILL, while orders come in."""
 
     def __init__(self, *parts: str) -> None:
         self.left = list(parts)
         self._due = BETWEEN
 
     def look(self, now: Snapshot) -> None:
-        if now.phase != "orders come in" or not self.left or now.decided < self._due:
+        if now.phase != "orders come in" or not self.left or now.published < self._due:
             return
         if (pid := now.processes.get(self.left[0])) is not None:
             os.kill(pid, signal.SIGKILL)
             del self.left[0]
-            self._due = now.decided + BETWEEN
+            self._due += BETWEEN
 
 
 async def test_every_part_of_the_demo_may_be_killed_and_the_sum_is_the_same(own_stack: Stack) -> None:
