@@ -69,22 +69,27 @@ def plan(
     since: From = None,
     until: To = None,
     offsets: OffsetsOf = None,
+    accept_gap: AcceptGap = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Read it all, to count; else sizes are from a sample.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what a replay would read, how long it would take, and what would change; nothing is written."""
+    from storage.rows import TARGETS
+
     scope = scope_of(store, order_id, since, until, offsets)
+    accepted = [topic_of(name, TARGETS, "--accept-gap") for name in accept_gap or ()]
 
     async def look(desk: Desk) -> tuple[Outlook, str | None]:
         from streams.replay.outlook import outlook
-        from streams.replay.plan import make_plan, refusal
+        from streams.replay.plan import make_plan, refusal, unaccepted
 
         found = await make_plan(desk, scope)
         with progress("reading the log", quiet=as_json) as tell:
             seen = await outlook(desk, found, exact=exact, tell=tell)
-        return seen, refusal(desk, scope, found.gaps) if found.gaps else None
+        gaps = unaccepted(desk, found, accepted)
+        return seen, refusal(desk, scope, gaps) if gaps else None
 
     seen, refused = at_desk(look)
     if as_json:
@@ -147,7 +152,7 @@ def run(
         if resume:
             status(as_json=as_json)
         else:
-            plan(store, order_id, since, until, offsets, exact=False, as_json=as_json)
+            plan(store, order_id, since, until, offsets, accept_gap, exact=False, as_json=as_json)
         return
     what = {"range": str(scope), "resume": resume, "accepted_gaps": accepted or None}
     placed = order("replay run", {key: value for key, value in what.items() if value}, why=why, who=who)
