@@ -155,6 +155,14 @@ def _stock_worker(
     return worker
 
 
+def stock_agents(partitions: int) -> PlayedWorker:
+    """Return what the stock worker's agents do, without anything around them."""
+    with instead([(stock_agent, "build_stock_worker", _stock_worker)]):
+        worker: Any = stock_agent.stock_worker(settings_of("alone"), partitions)
+    made: PlayedWorker = worker
+    return made
+
+
 def _history_worker(settings: Settings, *, positions: Any, write: Any, **hooks: Any) -> PlayedWorker:
     made = HistoryRuntime(
         settings,
@@ -224,14 +232,23 @@ def played(now: Callable[[], float], server: Server | None, random: Random) -> I
         (sink, "make_ready", _done),  # months are tables apart, and no matter here
         (intake, "TARGETS", _TARGETS),
     ]
-    before = [(module, name, getattr(module, name)) for module, name, _ in parts]
     silenced = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        for module, name, part in parts:
-            setattr(module, name, part)
+        with instead(parts):
+            yield
+    finally:
+        logging.disable(silenced)
+
+
+@contextmanager
+def instead(parts: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Have modules, or classes, hold other parts for a while: (where, name, part)."""
+    before = [(where, name, getattr(where, name)) for where, name, _ in parts]
+    try:
+        for where, name, part in parts:
+            setattr(where, name, part)
         yield
     finally:
-        for module, name, part in before:
-            setattr(module, name, part)
-        logging.disable(silenced)
+        for where, name, part in before:
+            setattr(where, name, part)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any
 
@@ -15,19 +15,14 @@ from streams.runtime.positions import Start, start_positions
 from streams.runtime.transactions import Transactor
 from streams.runtime.unit import Offsets, Sealed
 from tests.simulation import workers
+from tests.simulation.bench import instead
 from tests.simulation.clients import BulkConsumer, Producer, lost
 from tests.simulation.faust import Consumer
 from tests.simulation.postgres import ProgressKey, Session
 
 
-@contextmanager
-def _instead(module: Any, name: str, part: Any) -> Iterator[None]:
-    before = getattr(module, name)
-    setattr(module, name, part)
-    try:
-        yield
-    finally:
-        setattr(module, name, before)
+def _instead(where: Any, name: str, part: Any) -> AbstractContextManager[None]:
+    return instead([(where, name, part)])
 
 
 class _Unfenced(Producer):

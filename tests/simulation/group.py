@@ -81,9 +81,10 @@ class Group:
             process.rebalance.set()
 
     def _expire(self, member: str, process: Any) -> None:
-        if self._members.get(member) is not process:
+        known = self._members.get(member)
+        if known is None or known is not process:
             return
-        if not process.alive or process.paused:
+        if not known.alive or known.paused:
             self._trace.note(self.name, "session over", member)
             del self._members[member]
             self.rebalance()

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from streams.agents.decision import UnitReader
-from streams.agents.stock import stock_worker
 from streams.domain import backlog
 from streams.domain.books import Books, Moment
 from streams.runtime.batch import Batch
@@ -16,7 +15,7 @@ from streams.runtime.unit import KafkaUnit
 from tests.plan import Plan
 from tests.pure_checks import check_books
 from tests.pure_reader import Reader
-from tests.simulation.bench import ROW_OF, PlayedWorker, Unit, settings_of
+from tests.simulation.bench import ROW_OF, Unit, stock_agents
 from tests.simulation.log import New
 from tests.simulation.world import World
 from topics.codec import DECODERS
@@ -44,8 +43,7 @@ class Single:
         self._world = world
         self._partition = partition
         self._plan = Plan(lambda: Captured([]))
-        worker: Any = stock_worker(settings_of("single"), world.plan.partitions)
-        self._worker: PlayedWorker = worker
+        self._worker = stock_agents(world.plan.partitions)
         self._lane: tuple[str, int] | None = None
         self.written: defaultdict[str, list[New]] = defaultdict(list)
         self.events: list[Event] = []

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from storage.errors import FencedError as PostgresFencedError
+from storage.rows import TARGETS
 from streams.agents.history import history_worker
 from streams.agents.stock import stock_worker
 from streams.runtime.errors import FencedError, RebalanceError, RecoveryError, UnitError, WorkerError
@@ -26,15 +27,7 @@ from topics.registry import INBOUND
 
 SOURCES = {
     "stock": tuple(topic.name for topic in INBOUND),
-    "history": (
-        "customers",
-        "dead.letters",
-        "exceptions",
-        "fulfillments",
-        "refunds",
-        "sales",
-        "stock.movements",
-    ),
+    "history": tuple(sorted(TARGETS)),
 }
 
 

@@ -1,0 +1,1 @@
+"""Anything at all as a record: what the decoders and the decision do with it."""
