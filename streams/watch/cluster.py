@@ -20,6 +20,7 @@ from streams.watch.protocol import Question
 
 CONNECT_S = 10.0
 ANSWER_S = 15.0
+CLOSE_S = 2.0
 FETCH_BYTES = 256 << 10
 # So long at most for the first unread record of every partition.
 READ_S = 3.0
@@ -107,7 +108,7 @@ class Cluster:
 
     async def _close(self) -> None:
         await asyncio.gather(
-            self._admin.close(), self._stable.stop(), self._ends.stop(), return_exceptions=True
+            self._admin.close(), _stop(self._stable), _stop(self._ends), return_exceptions=True
         )
 
     async def brokers(self) -> list[Broker]:
@@ -178,18 +179,15 @@ class Cluster:
             consumer.seek(tp, offset)
         ends = await consumer.end_offsets(list(positions))
         deadline = time.monotonic() + READ_S
-        try:
-            while (left := positions.keys() - found.keys()) and time.monotonic() < deadline:
-                records = await consumer.getmany(*left, timeout_ms=POLL_MS, max_records=len(left))
-                for tp, some in records.items():
-                    found[tp] = int(some[0].timestamp)
-                    consumer.pause(tp)
-                for tp in left - found.keys():
-                    # Markers of transactions move the position and are no records.
-                    if await consumer.position(tp) >= ends[tp]:
-                        found[tp] = None
-        finally:
-            consumer.unsubscribe()
+        while (left := positions.keys() - found.keys()) and time.monotonic() < deadline:
+            records = await consumer.getmany(*left, timeout_ms=POLL_MS, max_records=len(left))
+            for tp, some in records.items():
+                found[tp] = int(some[0].timestamp)
+                consumer.pause(tp)
+            for tp in left - found.keys():
+                # Markers of transactions move the position and are no records.
+                if await consumer.position(tp) >= ends[tp]:
+                    found[tp] = None
         return found
 
     async def last_records(
@@ -206,13 +204,10 @@ class Cluster:
             consumer.seek(tp, max(log.start, log.stable - count))
         left = set(wanted)
         deadline = time.monotonic() + READ_S
-        try:
-            while left and time.monotonic() < deadline:
-                for tp, some in (await consumer.getmany(*left, timeout_ms=POLL_MS)).items():
-                    found[tp] += some
-                left = {tp for tp in left if await consumer.position(tp) < wanted[tp].stable}
-        finally:
-            consumer.unsubscribe()
+        while left and time.monotonic() < deadline:
+            for tp, some in (await consumer.getmany(*left, timeout_ms=POLL_MS)).items():
+                found[tp] += some
+            left = {tp for tp in left if await consumer.position(tp) < wanted[tp].stable}
         return found
 
     async def ask(self, node_id: int, question: Question) -> dict[str, Any]:
@@ -222,9 +217,15 @@ class Cluster:
         found: dict[str, Any] = answer.to_object()
         return found
 
-    async def transaction_coordinator(self, transactional_id: str) -> int:
-        """Return the broker that coordinates a transactional id."""
-        return int(await self._admin.find_coordinator(transactional_id, coordinator_type=1))
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer, in bounded time.
+
+    aiokafka's fetcher loses a cancellation that comes while it puts away an earlier assignment, and then
+    waits for ever; a second one, which the timeout is, ends it.
+    """
+    async with asyncio.timeout(CLOSE_S):
+        await consumer.stop()
 
 
 def _member(found: Mapping[str, Any]) -> Member:

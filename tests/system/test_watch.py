@@ -11,12 +11,13 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from deploy.local import ports
 from deploy.local.stack import Stack
 from streams.cli.exits import Exit
 from streams.watch import pipeline
+from streams.watch.cluster import Cluster
 from streams.watch.doctor import examine
 from streams.watch.judgement import Limits, judge
 from tests.system.cases import LINK
@@ -202,6 +203,18 @@ async def test_status_tells_how_far_a_history_that_is_away_is_behind(watched: Wa
     history.start()
     await shop.written()
     await watched.ready()
+
+
+async def test_a_look_that_changes_what_it_reads_until_the_last_moment_ends(watched: Watched) -> None:
+    shop = watched.shop
+    orders, counts = (
+        {TopicPartition(shop.settings.worker.topic(topic), number): 0 for number in range(PARTITIONS)}
+        for topic in ("ecom.orders", "pos.inventory")
+    )
+    for _ in range(5):
+        async with asyncio.timeout(30), Cluster(shop.settings) as cluster:
+            seen = await cluster.oldest(orders), await cluster.oldest(counts)
+        assert all(len(found) == PARTITIONS and any(found.values()) for found in seen)
 
 
 async def test_doctor_names_records_without_key_and_on_the_wrong_partition(watched: Watched) -> None:
