@@ -46,7 +46,7 @@ class Course:
         self._store = store_id
         self._partitions = partitions
         self._own_tally, self._other_tally = tallies
-        self._own = World()
+        self.own = World()
         self.simulated = World()
         self._shelves = Shelves(self.simulated)
         self.refused = 0
@@ -75,7 +75,7 @@ class Course:
                 self._decide(store_id, moment, topic, message)
 
     def _decide(self, store_id: StoreId, moment: Moment, topic: str, message: Any) -> None:
-        really = self._own.take(store_id, moment, topic, message)
+        really = self.own.take(store_id, moment, topic, message)
         there: list[Event] = []
         for told in self._shelves.told(store_id, moment, message):
             if isinstance(told, StoreLink):
@@ -91,4 +91,4 @@ class Course:
 
     def finish(self) -> None:
         """Count what the rules themselves refused."""
-        self.refused += self._own.refused
+        self.refused += self.own.refused
