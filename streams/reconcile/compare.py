@@ -59,10 +59,10 @@ def level(seen: Seen, key: LevelKey, filed: InventoryLevel | None) -> Iterator[D
         yield _of(seen, key, "moving", "look", "the level moved at every look")
     else:
         yield from _ledger(seen, key, in_table, ledger)
-        if in_table is not None:
+        if in_table is not None and key not in seen.fresh:
             counts = seen.counts.levels.get(key, NO_COUNTS)
             yield from _counted(seen, key, in_table, counts, ledger)
-        if filed is not None:
+        if filed is not None and key not in seen.fresh:
             yield from _filed(seen, key, in_table, filed)
         if key in seen.unlike_promises:
             has = ZERO if ledger is None else ledger.after.allocated

@@ -1,18 +1,20 @@
 """Looks at everything that says something of a store's stock, at points that can be held together.
 
 Postgres is asked first, in one snapshot: what it must have is exactly what lies on the topics before its own
-offsets. The table is read before the movements, and both again until no level is ahead of, or behind, what
-the other had before it: units of work appear at once, but a moment apart on each topic.
+offsets. The table is read before the movements: they must have what it has, and it what they had before. All
+that a unit of work decides bears the unit's time, so sales count up to the time of the last movement. What is
+different all the same is looked at again: the parts of a unit appear at once, but a moment apart.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
 import msgspec
+from aiokafka.structs import ConsumerRecord
 
 from storage.lookups.reconcile import StoreRows, store_rows
 from streams.explain.reading import Advance, Reading, silent, time_of
@@ -30,13 +32,16 @@ from topics.numbers import ZERO
 MOVEMENTS, SALES, COUNTS = "stock.movements", "sales", "pos.inventory"
 BETWEEN_LOOKS_S = 0.5
 MOST_LOOKS = 6
+LAST_RECORDS = 20
+"""A take-over may bring a clock that is behind: the latest time of so many records is taken."""
 
 
 class Seen(msgspec.Struct, kw_only=True):
     """What was seen.
 
     `apart` are levels whose table and movements stay at different revisions, `unlike_promises` those that
-    stay unlike what sales hold; levels that are `moving` never rested, and cannot be judged.
+    stay unlike what sales hold; what is `moving` was different at each look, and cannot be judged. Of `fresh`
+    ones a count was decided in the last moment.
     """
 
     store_id: StoreId
@@ -54,6 +59,7 @@ class Seen(msgspec.Struct, kw_only=True):
     apart: set[LevelKey] = set()
     unlike_promises: set[LevelKey] = set()
     moving: set[LevelKey] = set()
+    fresh: set[LevelKey] = set()
 
 
 class Look:
@@ -79,6 +85,8 @@ class Look:
         self._advance = advance
         self._changelog = changelog_of_stock(worker)
         self._at: dict[str, int] = {}
+        self._moved_at: datetime | None = None
+        """Up to when movements were read, of any store on the partition, by when they were decided."""
         self._written = {topic: rows.positions.get(worker.topic(topic), 0) for topic in (MOVEMENTS, SALES)}
         self.table = StockTable(reading.store_id)
         self.ledgers = Ledgers(self._written[MOVEMENTS], rows.due_since)
@@ -116,19 +124,16 @@ class Look:
     async def see(self) -> Seen:
         """Read everything to its end, again and again until it can be held together."""
         await self._begin()
-        apart: dict[LevelKey, tuple[int, int]] = {}
-        promises: dict[LevelKey, tuple[int, Decimal]] = {}
+        apart: set[LevelKey] = set()
+        promises: dict[LevelKey, Decimal] = {}
         for _ in range(MOST_LOOKS):
             known = {key: ledger.revision for key, ledger in self.ledgers.levels.items()}
             decided = await self._decided()
             await self._read_on()
             self.counts.settle(decided)
-            still = await self._decided()
-            # What is the same at two looks is not under way: it had the time between them to arrive.
             now_apart, now_promises = self._apart(known), self._promises()
-            moving = {key for key, value in now_apart.items() if apart.get(key) != value}
-            moving |= {key for key, value in now_promises.items() if promises.get(key) != value}
-            moving |= self.counts.undecided_at(still)
+            moving = now_apart - apart
+            moving |= {key for key, lacks in now_promises.items() if promises.get(key) != lacks}
             apart, promises = now_apart, now_promises
             if not moving:
                 break
@@ -145,9 +150,11 @@ class Look:
             counts=self.counts,
             whole=self._since is None,
             behind={topic: max(0, ends[topic] - self._written[topic]) for topic in (MOVEMENTS, SALES)},
-            apart=set(apart) - moving,
+            apart=apart - moving,
             unlike_promises=set(promises) - moving,
             moving=moving,
+            # Counts that were decided since may be in the table or not.
+            fresh=self.counts.undecided_at(await self._decided()),
         )
 
     async def _decided(self) -> int:
@@ -164,21 +171,24 @@ class Look:
             self._expect(topic, max(0, ends[topic] - at))
 
     async def _read_on(self) -> None:
-        """Read the table, then what led to it; of sales and movements the sales first; counts last."""
+        """Read the table, then what led to it: the movements, and the sales as of the last of these."""
         end = await self._end(self._changelog)
         first = self._at[self._changelog]
         async for batch in self._reading.batches(self._changelog, first, end, self._advance):
             for record in batch:
                 self.table.take(record.key, record.value)
         self._at[self._changelog] = end
-        for topic, take in ((SALES, self.sold.take), (MOVEMENTS, self.ledgers.take)):
-            end = await self._end(topic)
-            async for record in self._reading.records(topic, self._at[topic], end, self._advance):
-                try:
-                    take(record.offset, record.value or b"")
-                except msgspec.DecodeError:
-                    continue  # no event of ours: the history worker has made a dead letter of it
-            self._at[topic] = end
+        end = await self._end(MOVEMENTS)
+        async for batch in self._reading.batches(MOVEMENTS, self._at[MOVEMENTS], end, self._advance):
+            self._take(batch, self.ledgers.take)
+            times = [self._moved_at, *(_decided_at(record.value) for record in batch[-LAST_RECORDS:])]
+            self._moved_at = max((time for time in times if time is not None), default=None)
+        self._at[MOVEMENTS] = end
+        end = await self._end(SALES)
+        async for batch in self._reading.batches(SALES, self._at[SALES], end, self._advance):
+            self._take(batch, self.sold.take)
+        self._at[SALES] = end
+        self.sold.settle(self._moved_at)
         end = await self._end(COUNTS)
         async for record in self._reading.records(COUNTS, self._at[COUNTS], end, self._advance):
             self.counts.take(record.offset, time_of(record), record.value)
@@ -187,30 +197,50 @@ class Look:
     async def _end(self, topic: str) -> int:
         return (await self._reading.ends((topic,)))[topic]
 
-    def _apart(self, known: Mapping[LevelKey, int]) -> dict[LevelKey, tuple[int, int]]:
+    def _take(self, batch: Iterable[ConsumerRecord], take: Callable[[int, bytes], None]) -> None:
+        for record in batch:
+            if record.key == self._reading.key:
+                try:
+                    take(record.offset, record.value or b"")
+                except msgspec.DecodeError:
+                    continue  # no event of ours: the history worker has made a dead letter of it
+
+    def _apart(self, known: Mapping[LevelKey, int]) -> set[LevelKey]:
         """Return levels whose table and movements are not at one revision, though they should be by now.
 
         `known` are the movements as of before the table was read: it must have those. The movements were read
         after it: they must have what it has.
         """
-        found = {}
+        found = set()
         for key in self.table.keys() | set(known):
             level = self.table.level(key)
             at = 0 if level is None else level.revision
             ledger = self.ledgers.levels.get(key)
             told = 0 if ledger is None else ledger.revision
             if at < known.get(key, 0) or (at > told and (ledger is not None or self._since is None)):
-                found[key] = (at, told)
+                found.add(key)
         return found
 
-    def _promises(self) -> dict[LevelKey, tuple[int, Decimal]]:
-        """Return levels that have not allocated what the sales hold: their revision, and what sales hold."""
+    def _promises(self) -> dict[LevelKey, Decimal]:
+        """Return levels that have not allocated what the sales hold, and by how much they differ."""
         if self._since is not None:
             return {}  # older sales hold something, too
         found = {}
         for key in self.ledgers.levels.keys() | self.sold.promised.keys():
             ledger = self.ledgers.levels.get(key)
-            promised = self.sold.promised.get(key, ZERO)
-            if (ZERO if ledger is None else ledger.after.allocated) != promised:
-                found[key] = (0 if ledger is None else ledger.revision, promised)
+            lacks = self.sold.promised.get(key, ZERO) - (ZERO if ledger is None else ledger.after.allocated)
+            if lacks:
+                found[key] = lacks
         return found
+
+
+class _Timed(msgspec.Struct, gc=False):
+    processed_at: datetime
+
+
+def _decided_at(value: bytes | None) -> datetime | None:
+    """Return when an event was decided; None when it is no event of ours."""
+    try:
+        return msgspec.json.decode(value or b"", type=_Timed).processed_at
+    except msgspec.DecodeError:
+        return None

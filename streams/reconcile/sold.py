@@ -1,6 +1,6 @@
 """The sales of a store: how far each is, and what of stock they hold."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from datetime import datetime
 from decimal import Decimal
 
@@ -48,7 +48,10 @@ _decode = msgspec.json.Decoder(_Sale).decode
 
 
 class Sold:
-    """Takes the records of `sales` in order; `written` is the offset up to which Postgres has them."""
+    """Takes the records of `sales` in order; `written` is the offset up to which Postgres has them.
+
+    What a sale holds counts from `settle` on: sales are read beyond the point that levels are compared at.
+    """
 
     def __init__(self, written: int) -> None:
         self.written: dict[SaleId, SoldAt] = {}
@@ -59,6 +62,7 @@ class Sold:
         self.promised: defaultdict[LevelKey, Decimal] = defaultdict(Decimal)
         """What sales hold of each level: allocated, and not yet taken over by the point of sale."""
         self._holds: dict[SaleId, dict[LevelKey, Decimal]] = {}
+        self._unsettled: deque[_Sale] = deque()
         self._written = written
 
     def take(self, offset: int, value: bytes) -> None:
@@ -70,6 +74,14 @@ class Sold:
         self.last[sale.sale_id] = sale.revision
         if offset < self._written:
             self.written[sale.sale_id] = SoldAt(sale.revision, sale.order_id, offset)
+        self._unsettled.append(sale)
+
+    def settle(self, until: datetime | None) -> None:
+        """Count what sales hold that were decided until then; None: all that were read."""
+        while self._unsettled and (until is None or self._unsettled[0].processed_at <= until):
+            self._settle(self._unsettled.popleft())
+
+    def _settle(self, sale: _Sale) -> None:
         for key, quantity in self._holds.pop(sale.sale_id, {}).items():
             self.promised[key] -= quantity
         holds: defaultdict[LevelKey, Decimal] = defaultdict(Decimal)

@@ -79,6 +79,7 @@ class Site:
             elif isinstance(told, StockMoved) and number not in self._dropped:
                 self.ledgers.take(number, codec.encode(told))
         self._read = len(self.store.events)
+        self.sold.settle(None)
 
     def see(self) -> Seen:
         """Look as the command does, when nothing is under way."""
