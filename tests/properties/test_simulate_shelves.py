@@ -142,7 +142,7 @@ class Shop:
 
 @pytest.mark.parametrize("oversell", ["allow", "restrict"])
 @pytest.mark.parametrize("on_receipt", [False, True])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_another_policy_neither_makes_nor_loses_a_piece(seed: int, on_receipt: bool, oversell: str) -> None:
     shop = Shop(seed, on_receipt=on_receipt, oversell=oversell)
     shop.live(120)
