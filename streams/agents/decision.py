@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from streams.agents import letters
 from streams.agents.effects import carry_out, publish, send
-from streams.domain import backlog, waiting
+from streams.domain import backlog, holding, waiting
 from streams.domain.books import Books, Moment
 from streams.domain.outcomes import Outcome
 from streams.domain.tables import TABLES
@@ -71,6 +73,8 @@ class Desk:
         """
         if not needs_link:
             self._finish(store_id, moment)
+        if part is not None:
+            moment = msgspec.structs.replace(moment, part=part)
         books = Books(store_id, self._reader, moment)
         try:
             if needs_link and waiting.must_wait(books):
@@ -108,9 +112,8 @@ class Desk:
                 self.fail(fault, moment, b"", store_id)
             else:
                 held = skipped.held
-                source = Source(topic=held.topic, partition=held.partition, offset=held.offset)
-                moment = Moment(source, held.received_at, self.unit.now)
-                self.fail(fault, moment, bytes(held.body), store_id, skipped.order_id)
+                moment = holding.moment_of(held, self.unit.now)
+                self.fail(fault, moment, bytes(held.body), store_id, skipped.order_id, held.part)
         else:
             if outcome is not None:
                 self._outcomes[outcome] += 1
@@ -142,6 +145,8 @@ class Desk:
     ) -> None:
         """Send a record on which our own rules failed to the dead letters, with the traceback."""
         if isinstance(fault, ContractError):
+            if fault.part is None:
+                fault.part = part
             self.refuse(fault, moment.source, value, moment.received_at, store_id)
             return
         self._send(

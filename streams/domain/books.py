@@ -33,13 +33,15 @@ class Reader(Protocol):
 class Moment(msgspec.Struct, frozen=True, gc=False):
     """When and where from: the record that is being decided, when it came, and when it is decided. UTC.
 
-    `checksum` is one of the record's value (0: not known): a record that came before is known by it.
+    `checksum` is one of the record's value (0: not known): a record that came before is known by it. `part`
+    is which of the record's messages, where it has several.
     """
 
     source: Source
     received_at: datetime
     processed_at: datetime
     checksum: int = 0
+    part: int | None = None
 
 
 class Changes(msgspec.Struct, frozen=True, gc=False):

@@ -96,6 +96,8 @@ class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
     received_at: datetime
     body: msgspec.Raw
     checksum: int = 0
+    part: int | None = None
+    """Of a record that held several messages: which of them."""
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -181,3 +181,18 @@ def test_a_held_order_on_which_the_rules_fail_is_a_letter_and_the_next_is_decide
     assert unit.sales == ["HELD-2"]
     (letter,) = unit.letters
     assert (letter.reason, letter.source.topic, letter.source.offset) == ("rule_failed", "ecom.orders", 1)
+
+
+def test_held_parts_of_one_record_that_fail_later_have_letters_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unit = Unit()
+    moment = unit.moment()
+    for part, order_id in enumerate(("ONE", "TWO")):
+        unit.desk.decide(SHOP, moment, orders.take, order(order_id, item("SHIRT")), b"", part)
+    unit.link()
+    monkeypatch.setattr(orders, "take", stumble)
+    while unit.desk.step(SHOP, moment.source):
+        pass
+    assert [(letter.order_id, letter.part) for letter in unit.letters] == [("ONE", 0), ("TWO", 1)]
+    assert len({letter.dead_letter_id for letter in unit.letters}) == 2
