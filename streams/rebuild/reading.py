@@ -13,6 +13,8 @@ from streams.rebuild.errors import RebuildError
 from streams.settings import Settings
 
 FETCH_BYTES = 8 << 20
+# What comes next waits behind a fetch that finds nothing: the broker answers a connection in order.
+FETCH_WAIT_MS = 20
 POLL_MS = 200
 STALL_S = 60.0
 
@@ -98,6 +100,7 @@ def _consumer(settings: Settings) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=FETCH_BYTES,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         request_timeout_ms=int(settings.worker.request_timeout_s * 1000),
     )
 
