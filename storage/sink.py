@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from storage import progress
-from storage.growth.months import make_ready
+from storage.growth.making import make_ready
 from storage.intake import Unit
 from storage.rows import TARGETS, Target
 from storage.rows.dead_letters import LETTER, DeadLetter, refused

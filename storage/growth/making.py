@@ -1,4 +1,4 @@
-"""A table for each month of movements and dead letters, made before its first row comes."""
+"""Making a table for each month of movements and dead letters, before its first row comes."""
 
 import logging
 import time
