@@ -205,16 +205,17 @@ async def test_status_tells_how_far_a_history_that_is_away_is_behind(watched: Wa
     await watched.ready()
 
 
-async def test_a_look_that_changes_what_it_reads_until_the_last_moment_ends(watched: Watched) -> None:
-    shop = watched.shop
-    orders, counts = (
-        {TopicPartition(shop.settings.worker.topic(topic), number): 0 for number in range(PARTITIONS)}
-        for topic in ("ecom.orders", "pos.inventory")
+async def test_a_look_ends_though_a_fetch_is_under_way(watched: Watched) -> None:
+    topic = watched.shop.settings.worker.topic
+    first, second = (
+        [TopicPartition(topic(name), n) for n in range(PARTITIONS)] for name in ("sales", "refunds")
     )
-    for _ in range(5):
-        async with asyncio.timeout(30), Cluster(shop.settings) as cluster:
-            seen = await cluster.oldest(orders), await cluster.oldest(counts)
-        assert all(len(found) == PARTITIONS and any(found.values()) for found in seen)
+    for _ in range(3):
+        async with asyncio.timeout(10), Cluster(watched.shop.settings) as cluster:
+            ends = {tp: log.stable for tp, log in (await cluster.ranges(first + second)).items()}
+            for places in (first, second):
+                # At the end of the log a broker answers only after a while, and the look is over before.
+                assert set((await cluster.oldest({tp: ends[tp] for tp in places})).values()) == {None}
 
 
 async def test_doctor_names_records_without_key_and_on_the_wrong_partition(watched: Watched) -> None:
