@@ -58,7 +58,13 @@ class StoreRows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def store_rows(
-    connection: Any, store_id: str, *, consumer: str, partition: int, since: datetime | None
+    connection: Any,
+    store_id: str,
+    *,
+    consumer: str,
+    partition: int,
+    since: datetime | None,
+    with_sales: bool = True,
 ) -> StoreRows:
     """Read a store's rows, all as of one moment; `consumer` is the history worker's group."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -69,8 +75,9 @@ async def store_rows(
         refused = await connection.fetch(_refused, store_id, partition)
         refusals = await connection.fetch(_refusals, store_id)
         sales = {}
-        async for row in connection.cursor(_sales, store_id, since, prefetch=10_000):
-            sales[row[0]] = SaleRow(row[1], row[2], row[3])
+        if with_sales:
+            async for row in connection.cursor(_sales, store_id, since, prefetch=10_000):
+                sales[row[0]] = SaleRow(row[1], row[2], row[3])
     return StoreRows(
         positions={row[0]: row[1] for row in positions},
         levels={(row[0], row[1]): LevelRow(*tuple(row)[2:]) for row in levels},

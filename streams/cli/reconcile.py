@@ -35,6 +35,8 @@ PATIENCE_S = 30.0
 ATTEMPTS = 3
 """A level that moved between the look and the correction is looked at again, so often at most."""
 
+MANY = 200
+
 StoreId = Annotated[str, typer.Option("--store", help="The store's id.")]
 Sku = Annotated[
     str | None,
@@ -95,7 +97,7 @@ def list_differences(
         seen = await look.see()
         return seen, differences(seen, filed, sku)
 
-    seen, found = _look(store, point(since), lambda each, _: look(each))
+    seen, found = _look(store, point(since), lambda each, _: look(each), with_sales=sku is None)
     if as_json:
         print_json(
             {
@@ -138,10 +140,12 @@ def compensate(
         from streams.reconcile.compensation import plan
 
         seen = await look.see()
-        return plan(seen, differences(seen, filed, sku), filed, reason=reason, operator=operator)
+        found = [each for each in differences(seen, filed, sku) if each.sale_id is None]
+        return plan(seen, found, filed, reason=reason, operator=operator)
 
     if wanted is None:
-        _show_plan(_look(store, None, lambda look, _: planned(look)), as_json=as_json)
+        todo = _look(store, None, lambda look, _: planned(look), with_sales=False)
+        _show_plan(todo, as_json=as_json)
         return
 
     async def corrected(look: Look, connection: Any) -> list[Sent]:
@@ -164,7 +168,7 @@ def compensate(
                     break
             return done
 
-    sent = _look(store, None, corrected)
+    sent = _look(store, None, corrected, with_sales=False)
     _show_sent(sent, as_json=as_json)
     if any(one.outcome in ("refused", "not decided yet") for one in sent):
         raise typer.Exit(Exit.FOUND)
@@ -185,7 +189,9 @@ def _filed(path: Path | None) -> Filed | None:
         raise failed(str(error)) from error
 
 
-def _look(store: str, since: datetime | None, then: Callable[[Look, Any], Awaitable[T]]) -> T:
+def _look(
+    store: str, since: datetime | None, then: Callable[[Look, Any], Awaitable[T]], *, with_sales: bool
+) -> T:
     """Open a look at a store, with a session of Postgres; what a user can mend ends the command."""
     import asyncpg
 
@@ -200,7 +206,7 @@ def _look(store: str, since: datetime | None, then: Callable[[Look, Any], Awaita
     try:
         settings = load_settings()
         require_postgres(settings)
-        return asyncio.run(_opened(settings, store, since, then))
+        return asyncio.run(_opened(settings, store, since, then, with_sales))
     except BusyError as error:
         raise failed(str(error), Exit.BUSY) from error
     except (ProvisionError, PublishError, SettingsError, StorageError, WorkerError) as error:
@@ -215,7 +221,11 @@ def _look(store: str, since: datetime | None, then: Callable[[Look, Any], Awaita
 
 
 async def _opened(
-    settings: Settings, store: str, since: datetime | None, then: Callable[[Look, Any], Awaitable[T]]
+    settings: Settings,
+    store: str,
+    since: datetime | None,
+    then: Callable[[Look, Any], Awaitable[T]],
+    with_sales: bool,
 ) -> T:
     from storage import schema
     from storage.connection import connect
@@ -226,7 +236,10 @@ async def _opened(
     try:
         await schema.check(connection)
         with progress("reading") as (expect, advance):
-            async with Look.at(settings, ids.StoreId(store), connection, since, expect, advance) as look:
+            own_id = ids.StoreId(store)
+            async with Look.at(
+                settings, own_id, connection, since, expect, advance, with_sales=with_sales
+            ) as look:
                 return await then(look, connection)
     finally:
         connection.terminate()
@@ -273,6 +286,10 @@ def _show_plan(planned: Sequence[Planned], *, as_json: bool) -> None:
     _print_plan(planned)
     if planned:
         typer.echo(f"{len(planned)} corrections; nothing was changed: --apply --why … writes them")
+    if len(planned) > MANY:
+        typer.echo(
+            "So many levels are wrong at once: `tillstream tables rebuild` may be what is needed instead"
+        )
 
 
 def _print_plan(planned: Sequence[Planned]) -> None:

@@ -107,8 +107,10 @@ class Look:
         since: datetime | None = None,
         expect: Advance = silent,
         advance: Advance = silent,
+        *,
+        with_sales: bool = True,
     ) -> AsyncIterator[Self]:
-        """Open the topics and take Postgres' snapshot."""
+        """Open the topics and take Postgres' snapshot, with the rows of sales or without."""
         topics = (MOVEMENTS, SALES, COUNTS, changelog_of_stock(settings.worker))
         async with Reading.of(settings, store_id, topics) as reading:
             rows = await store_rows(
@@ -117,6 +119,7 @@ class Look:
                 consumer=settings.worker.app_id("history"),
                 partition=reading.partition,
                 since=since,
+                with_sales=with_sales,
             )
             link = await current_link(settings, store_id)
             yield cls(settings, reading, link, rows, since, expect, advance)
