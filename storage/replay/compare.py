@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from storage.replay.compared import Compared, Side
+from storage.schema import LONG_S
 
 BUCKETS = 4096
 """Rows are compared by sums over buckets first: only buckets that differ are gone through."""
@@ -49,7 +50,10 @@ class TableCompared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison:
-    """`live` and `shadow` are read through a session each, in a transaction that sees one moment."""
+    """`live` and `shadow` are read through a session each, in a transaction that sees one moment.
+
+    Where rows of one are looked up in the other, the shadow's session reads both.
+    """
 
     def __init__(self, live: Reader, shadow: Reader, known: Mapping[str, Compared]) -> None:
         self._live = live
@@ -59,7 +63,8 @@ class Comparison:
 
     async def rows(self, table: Compared, sample: int) -> TableCompared:
         """Compare a table; of rows that differ, `sample` are remembered for `samples` over all tables."""
-        live = await self._sums(self._live, table)
+        ours = self._reader_of_live(table)
+        live = await self._sums(ours, table)
         shadow = await self._sums(self._shadow, table)
         counts = {
             "live": sum(count for count, _ in live.values()),
@@ -69,7 +74,7 @@ class Comparison:
         how = {"only live": 0, "only shadow": 0, "changed": 0}
         if odd:
             async for what, key in _merged(
-                self._keys(self._live, table, odd), self._keys(self._shadow, table, odd)
+                self._keys(ours, table, odd), self._keys(self._shadow, table, odd)
             ):
                 how[what] += 1
                 if len(self._found) < sample:
@@ -86,6 +91,10 @@ class Comparison:
         """Return in what the remembered rows differ."""
         return [await self._difference(*one) for one in self._found]
 
+    def _reader_of_live(self, table: Compared) -> Reader:
+        connection, side = self._live
+        return (self._shadow[0] if side.looks_up(table) else connection), side
+
     async def _sums(self, reader: Reader, table: Compared) -> dict[int, tuple[int, Any]]:
         connection, side = reader
         rows = await connection.fetch(
@@ -93,7 +102,7 @@ class Comparison:
             f" sum(hashtextextended({table.row_text}, 0)::numeric)"
             f" {side.source(table, self._known)} GROUP BY 1",
             *side.arguments,
-            timeout=None,
+            timeout=LONG_S,
         )
         return {bucket: (count, total) for bucket, count, total in rows}
 
@@ -106,13 +115,13 @@ class Comparison:
             *side.arguments,
             buckets,
             prefetch=FETCH_ROWS,
-            timeout=None,
+            timeout=LONG_S,
         )
         async for key, digest in cursor:
             yield key, digest
 
     async def _difference(self, table: Compared, what: str, key: str) -> Difference:
-        live = await self._values(self._live, table, key)
+        live = await self._values(self._reader_of_live(table), table, key)
         shadow = await self._values(self._shadow, table, key)
         some = live or shadow or {}
         names = table.columns if live and shadow else table.key
@@ -132,7 +141,7 @@ class Comparison:
             f"SELECT {columns} {side.source(table, self._known)} AND {table.key_text} = $3",
             *side.arguments,
             key,
-            timeout=None,
+            timeout=LONG_S,
         )
         return None if row is None else dict(zip(table.columns, tuple(row), strict=True))
 

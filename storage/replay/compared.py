@@ -36,6 +36,11 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     revised: bool
 
     @property
+    def ordered(self) -> bool:
+        """Whether its rows say of which order they are."""
+        return "order_id" in self.columns
+
+    @property
     def key_text(self) -> str:
         """Return the SQL of a row's key as text."""
         return f"ROW({', '.join(f't.{_quoted(column)}' for column in self.key)})::text"
@@ -110,6 +115,11 @@ class Side:
         """Return what $1 and $2 of every statement are."""
         return self._scope.store_id, self._scope.order_id
 
+    def looks_up(self, table: Compared) -> bool:
+        """Whether the table's rows are looked up in the other history: a session must see both then."""
+        scope = self._scope
+        return scope.bounded or (scope.order_id is not None and table.parent is None and not table.ordered)
+
     def source(self, table: Compared, known: Mapping[str, Compared]) -> str:
         """Return `FROM … WHERE …` of the rows that are meant; the table is `t` there."""
         conditions = ["($1::text, $2::text) IS NOT DISTINCT FROM ($1::text, $2::text)"]
@@ -125,20 +135,22 @@ class Side:
 
     def views(self, names: Sequence[str], known: Mapping[str, Compared]) -> str:
         """Return a WITH clause that gives the tables' names to the rows that are meant."""
-        return "WITH " + ", ".join(
-            f"{name} AS (SELECT t.* {self.source(known[name], known)})" for name in names
-        )
+        meant = []
+        for name in names:
+            # Of an order, what stands for more than the order (a level) is no figure.
+            none = " AND false" if self.looks_up(known[name]) and not self._scope.bounded else ""
+            meant.append(f"{name} AS (SELECT t.* {self.source(known[name], known)}{none})")
+        return "WITH " + ", ".join(meant)
 
     def _conditions(self, table: Compared, alias: str) -> list[str]:
         scope, conditions = self._scope, []
         if table.name in self._since:
             conditions.append(f"{alias}.{self._since[table.name]}")
-        has_order = "order_id" in table.columns
         if scope.store_id is not None:
             conditions.append(f"{alias}.store_id = $1")
-        if scope.order_id is not None and has_order:
+        if scope.order_id is not None and table.ordered:
             conditions.append(f"{alias}.order_id = $2")
-        if scope.bounded or (scope.order_id is not None and not has_order):
+        if self.looks_up(table):
             same = " AND ".join(f"o.{_quoted(column)} = {alias}.{_quoted(column)}" for column in table.key)
             there = f"SELECT FROM {self._other.name}.{table.name} AS o WHERE {same}"
             if self._live:

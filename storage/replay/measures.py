@@ -8,6 +8,7 @@ import msgspec
 
 from storage.queries import query
 from storage.replay.compared import Compared, Side
+from storage.schema import LONG_S
 
 _BY_DAY = ("sales", "sale_lines", "sale_payments", "refunds", "stock_movements")
 _BY_OUTLET = ("fulfillments", "fulfillment_lines", "refunds", "stock_movements", "stock_levels")
@@ -35,7 +36,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 async def measure(connection: Any, side: Side, by: str, known: Mapping[str, Compared]) -> Figures:
     """Return a side's sums by (day or outlet, name, unit)."""
     rows = await connection.fetch(
-        f"{side.views(GROUPS[by], known)} {query(f'replay.figures_by_{by}')}", *side.arguments, timeout=None
+        f"{side.views(GROUPS[by], known)} {query(f'replay.figures_by_{by}')}", *side.arguments, timeout=LONG_S
     )
     return {(row[0], row[1], row[2]): row[3] for row in rows}
 

@@ -6,7 +6,7 @@ from typing import Any
 from storage import schema
 from storage.progress import Place
 from storage.queries import query
-from storage.schema import HISTORY, Schema
+from storage.schema import HISTORY, LONG_S, Schema
 
 SHADOW = Schema("tillstream_replay", HISTORY.folder, "A replay of the sales history.")
 
@@ -49,7 +49,7 @@ async def drop(connection: Any, one: Schema) -> None:
     """Remove a shadow, or a kept history, with all that is in it; never the live one."""
     if one.name == HISTORY.name:
         raise ValueError("the live history is not dropped here")
-    await connection.execute(f"DROP SCHEMA IF EXISTS {one.name} CASCADE")
+    await connection.execute(f"DROP SCHEMA IF EXISTS {one.name} CASCADE", timeout=LONG_S)
 
 
 async def size(connection: Any, one: Schema) -> int:

@@ -107,7 +107,7 @@ def at_desk(work: Callable[[Desk], Awaitable[T]]) -> T:
     """Do something with Postgres and the log; errors end the command with a message and their code."""
     import asyncio
 
-    from asyncpg import PostgresError
+    from asyncpg import InterfaceError, PostgresError
 
     from storage.errors import BusyError, StorageError
     from streams import log
@@ -134,6 +134,11 @@ def at_desk(work: Callable[[Desk], Awaitable[T]]) -> T:
         raise failed(str(error)) from error
     except PostgresError as error:
         raise failed(f"Postgres refused ({error.sqlstate}): {error}") from error
+    except InterfaceError as error:
+        raise failed(
+            f"The session with Postgres was lost ({error}). What is written stays: `tillstream replay status`"
+            " shows how far it is, and `tillstream replay run --resume` goes on"
+        ) from error
     except OSError as error:
         raise failed(
             f"Postgres does not answer ({error or type(error).__name__}): is it running, and is"

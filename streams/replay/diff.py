@@ -72,11 +72,7 @@ async def diff(
                 spans = await up_to(desk, replay.scope, replay.spans, stands)
                 await catch_up(desk, replay, spans, tell)
                 async with other.transaction(isolation="repeatable_read", readonly=True):
-                    # Where rows of one are looked up in the other, one session has to see both.
-                    alone = scope.bounded or scope.order_id is not None
-                    return await _compare(
-                        replay, scope, other if alone else live, other, by=by, sample=sample, say=say
-                    )
+                    return await _compare(replay, scope, live, other, by=by, sample=sample, say=say)
         finally:
             live.terminate()
             other.terminate()
@@ -120,8 +116,9 @@ async def _compare(
     sums = {}
     for group in by:
         say(f"adding up by {group}")
+        reader = other if scope.bounded else live
         sums[group] = figures(
-            await measure(live, ours, group, known), await measure(other, theirs, group, known)
+            await measure(reader, ours, group, known), await measure(other, theirs, group, known)
         )
     return Diff(
         replay_id=replay.replay_id,

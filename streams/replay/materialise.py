@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 from typing import NamedTuple
 
+from storage.errors import FencedError
 from storage.history import History
 from storage.operations.replays import Span
 from streams.replay.log import MAX_RECORDS, Log, Piece
@@ -13,6 +14,7 @@ from streams.replay.sieve import Sieve
 
 # A slow replay still takes a step, and can be asked to stop, several times a second.
 STEPS_PER_S = 4
+FENCED_TIMES = 5
 
 
 class Step(NamedTuple):
@@ -56,14 +58,32 @@ async def materialise(
     """Write what the log has up to the ends of the spans, from where the history stands; yields each step.
 
     Every place of `spans` must have a position in the history (`shadow.seed`). Each step is whole in
-    Postgres when it is yielded: stopped or killed anywhere, the next call goes on.
+    Postgres when it is yielded: stopped or killed anywhere, the next call goes on. Raises FencedError when
+    another process writes there all the time.
     """
+    throttle = Throttle(records_per_s)
+    fenced = 0
+    while True:
+        try:
+            async for step in _once(log, history, spans, sieve, throttle):
+                yield step
+        except FencedError:
+            # A commit that was under way when its process ended, or when it was given up, came through since.
+            fenced += 1
+            if fenced > FENCED_TIMES:
+                raise
+        else:
+            return
+
+
+async def _once(
+    log: Log, history: History, spans: Collection[Span], sieve: Sieve, throttle: Throttle
+) -> AsyncIterator[Step]:
     stands = await history.positions((span.topic, span.partition) for span in spans)
     due = []
     for span in spans:
         begin = stands[span.topic, span.partition]
         due.append(Span(span.topic, span.partition, span.begin if begin is None else begin, span.end))
-    throttle = Throttle(records_per_s)
     async for pieces in log.read(due, max_records=throttle.most_at_once):
         of_partition: defaultdict[int, list[Piece]] = defaultdict(list)
         read = 0

@@ -14,7 +14,7 @@ from storage.replay import shadow
 from storage.replay.compared import Side, tables
 from storage.replay.scope import Scope
 from storage.replay.shadow import SHADOW
-from storage.schema import HISTORY
+from storage.schema import HISTORY, LONG_S
 from streams.replay.desk import Desk
 from streams.replay.plan import Plan
 from streams.replay.run import Tell, silent
@@ -215,7 +215,7 @@ async def _rows(desk: Desk, scope: Scope, told: dict[str, int] | None) -> list[R
         for name, table in known.items():
             if scope.order_id is None or "order_id" in table.columns:
                 live[name] = await connection.fetchval(
-                    f"SELECT count(*) {side.source(table, known)}", *side.arguments, timeout=None
+                    f"SELECT count(*) {side.source(table, known)}", *side.arguments, timeout=LONG_S
                 )
     names = sorted(live.keys() | (told or {}).keys())
     return [Rows(table=name, live=live.get(name), log=(told or {}).get(name)) for name in names]

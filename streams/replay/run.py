@@ -161,7 +161,7 @@ async def _write(
             records += step.records
             done += step.offsets
             tell(done, due)
-            if (busy_s := time.monotonic() - entered) >= ENTER_EVERY_S or done == due:
+            if (busy_s := time.monotonic() - entered) >= ENTER_EVERY_S:
                 asked = await replays.move(
                     desk.connection, number, offsets=offsets, records=records, busy_s=busy_s
                 )
@@ -172,5 +172,9 @@ async def _write(
                         " go on with `tillstream replay run --resume`, or remove it with `tillstream replay"
                         " drop`"
                     )
+        busy_s = time.monotonic() - entered
+        await replays.move(
+            desk.connection, number, offsets=due - done + offsets, records=records, busy_s=busy_s
+        )
     finally:
         await history.close()

@@ -221,7 +221,7 @@ async def _analyze(desk: Desk, incoming: Schema) -> None:
     for row in await desk.connection.fetch(
         "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = $1", incoming.name
     ):
-        await desk.connection.execute(f"ANALYZE {row[0]}")
+        await desk.connection.execute(f"ANALYZE {row[0]}", timeout=schema.LONG_S)
 
 
 async def _blocked(desk: Desk, error: InTheWayError, since: datetime, wait_s: float) -> str:
