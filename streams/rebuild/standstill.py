@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from streams.rebuild.errors import RebuildError, RefusedError
-from streams.runtime.transactions import Transactors
+from streams.runtime.transactions import Transactor
 from streams.settings import Settings
 
 GROUP_PATIENCE_S = 5.0
@@ -52,18 +52,25 @@ async def committed(settings: Settings, kind: str = "stock") -> dict[TopicPartit
 
 
 @asynccontextmanager
-async def fenced(settings: Settings, partitions: int) -> AsyncIterator[Transactors]:
+async def fenced(settings: Settings, partitions: int) -> AsyncIterator[Mapping[int, Transactor]]:
     """Hold the transactional ids of all partitions: whoever had them before can commit nothing any more.
 
     A worker that starts meanwhile takes them away again, and what is written here fails; nothing is mixed.
     """
     group = settings.worker.app_id("stock")
-    held = Transactors(group, settings)
-    await held.own(set(range(partitions)), set())
+    held = {number: Transactor(number, group, settings) for number in range(partitions)}
     try:
+        try:
+            await asyncio.gather(*(transactor.start() for transactor in held.values()))
+        except KafkaError as error:
+            raise RebuildError(
+                f"The transactional ids {group}-0 to {group}-{partitions - 1} could not be taken over:"
+                f" {error!r}. Check that the brokers are up and that this user may write under these ids. Nothing was"
+                " changed"
+            ) from error
         yield held
     finally:
-        await held.stop()
+        await asyncio.gather(*(transactor.stop() for transactor in held.values()), return_exceptions=True)
 
 
 @asynccontextmanager
