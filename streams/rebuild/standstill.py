@@ -65,8 +65,8 @@ async def fenced(settings: Settings, partitions: int) -> AsyncIterator[Mapping[i
         except KafkaError as error:
             raise RebuildError(
                 f"The transactional ids {group}-0 to {group}-{partitions - 1} could not be taken over:"
-                f" {error!r}. Check that the brokers are up and that this user may write under these ids. Nothing was"
-                " changed"
+                f" {error!r}. Check that the brokers are up and that this user may write under these ids."
+                " Nothing was changed"
             ) from error
         yield held
     finally:
