@@ -70,6 +70,7 @@ async def _try_again(self: Transactor, unit: Sealed, offsets: Offsets) -> None:
         for batches in unit.batches.values():
             for batch in batches:
                 batch.closed = False  # type: ignore[attr-defined]
+        await self._producer.start()
         await _commit(self, unit, offsets)
 
 

@@ -81,6 +81,7 @@ class Producer:
         self._epoch = -1
         self._number = 0
         self._begun = False
+        self._state = "not started"
         self._ready: list[tuple[Batch, str, int, asyncio.Future[None]]] = []
         self._delivery: asyncio.Task[None] | None = None
 
@@ -89,6 +90,7 @@ class Producer:
         self._epoch = await process.call(
             "init", lambda: cluster.init(self.transactional_id), lost, self.transactional_id
         )
+        self._state = "ready"
 
     async def stop(self) -> None:
         """Nothing is held."""
@@ -97,6 +99,7 @@ class Producer:
         return Batch()
 
     async def begin_transaction(self) -> None:
+        self._enter("in a transaction", "ready")
         self._number += 1
         self._begun = False
         self._ready = []
@@ -149,10 +152,19 @@ class Producer:
         )
 
     async def commit_transaction(self) -> None:
+        self._enter("committing", "in a transaction")
         await self._finish("commit", commit=True)
+        self._state = "ready"
 
     async def abort_transaction(self) -> None:
+        self._enter("aborting", "in a transaction")
         await self._finish("abort", commit=False)
+        self._state = "ready"
+
+    def _enter(self, state: str, before: str) -> None:
+        """Change the state; aiokafka, too, asserts which may follow which."""
+        assert self._state == before, f"Invalid state transition {self._state} -> {state}"
+        self._state = state
 
     @property
     def _cluster(self) -> Cluster:

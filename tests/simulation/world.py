@@ -178,7 +178,7 @@ class World:
 
     def _failed(self, slot: Slot, process: WorkerProcess, error: BaseException) -> None:
         self.trace.note(process.name, "ends", f"{type(error).__name__}: {error}")
-        if not is_expected(error):
+        if not is_expected(error, stopping=process.stopping):
             self.break_(error)
         self._kill(slot)
 
