@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,14 @@ class Disk:
     def write(self, batch: WriteBatch) -> None:
         """Write it; raises what RocksDB says."""
         self._db.write(batch, self._writing)
+
+    def size(self) -> int:
+        """Bytes that the files of the rows take now."""
+        size = 0
+        for file in (self.path / "rows").glob("*"):
+            with suppress(FileNotFoundError):  # RocksDB deletes files at any time
+                size += file.stat().st_size
+        return size
 
     def failed(self, doing: str, error: Exception) -> DiskError:
         """The error to raise; the first one is kept."""

@@ -71,6 +71,10 @@ def _no_tables() -> Iterable[TableSize]:
     return ()
 
 
+def _nothing() -> int:
+    return 0
+
+
 def _no_trouble() -> str | None:
     return None
 
@@ -97,6 +101,8 @@ class WorkerHealth:
     tables: TableHealth = field(default_factory=TableHealth)
     table_sizes: Callable[[], Iterable[TableSize]] = _no_tables
     """Asked when someone looks."""
+    disk_bytes: Callable[[], int] = _nothing
+    """What table rows take on local disk; asked when someone looks."""
     trouble: Callable[[], str | None] = _no_trouble
     """What it waits for at the moment, such as Postgres; it goes on by itself."""
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -152,7 +158,8 @@ class WorkerHealth:
             "transaction_retries": self.transaction_retries,
             "restored_rows": self.restored_rows,
             "restore_s": round(self.restore_s, 3),
-            "tables": {name: getattr(self.tables, name) for name in TableHealth.__slots__},
+            "tables": {name: getattr(self.tables, name) for name in TableHealth.__slots__}
+            | {"disk": self.disk_bytes()},
             "table_rows": {
                 size.table: {"memory": size.memory_rows, "disk": size.disk_rows}
                 for size in self.table_sizes()

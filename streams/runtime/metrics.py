@@ -196,6 +196,7 @@ class HealthCollector(Collector):
         yield rows
         tables = health.tables
         yield self._gauge("table_memory_bytes", "Memory of the rows of growing tables.", tables.memory)
+        yield self._gauge("table_disk_bytes", "Local disk that table rows take.", health.disk_bytes())
         yield self._counter("table_rows_moved", "Rows that left memory for the disk.", tables.moved)
         yield self._counter("table_rows_read", "Rows that were read from disk.", tables.read)
 

@@ -65,6 +65,7 @@ class StockRuntime(Runtime):
         self._restored: set[int] = set()
         self._tiers: Tiers | None = None
         self.health.table_sizes = self._sizes
+        self.health.disk_bytes = lambda: 0 if self._tiers is None else self._tiers.disk.size()
 
     async def prepare(self) -> None:
         """Make the folder for rows that leave memory; raises `SettingsError` when that cannot be."""

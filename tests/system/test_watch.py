@@ -118,6 +118,8 @@ async def test_metrics_count_what_was_decided_and_written(watched: Watched) -> N
     assert await watched.metric("stock", 'tillstream_oversold_total{kind="stock"}') == 1
     rows = 'tillstream_table_rows{kind="stock",table="sales",tier="memory"}'
     assert await watched.metric("stock", rows) == 2
+    assert await watched.metric("stock", 'tillstream_table_memory_bytes{kind="stock"}') > 1000
+    assert await watched.metric("stock", 'tillstream_table_disk_bytes{kind="stock"}') > 0
     assert await watched.metric("stock", 'tillstream_commit_latency_seconds_count{kind="stock"}') >= 4
     assert await watched.metric("history", "tillstream_freshness_seconds_count") >= 4
     assert await watched.metric("history", 'tillstream_unit_commit_seconds_count{kind="history"}') >= 1
