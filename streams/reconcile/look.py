@@ -71,6 +71,7 @@ class Look:
         reading: Reading,
         link: StoreLink | None,
         rows: StoreRows,
+        ends: Mapping[str, int],
         since: datetime | None,
         expect: Advance,
         advance: Advance,
@@ -87,7 +88,8 @@ class Look:
         self._at: dict[str, int] = {}
         self._moved_at: datetime | None = None
         """Up to when movements were read, of any store on the partition, by when they were decided."""
-        self._written = {topic: rows.positions.get(worker.topic(topic), 0) for topic in (MOVEMENTS, SALES)}
+        self._written = {topic: rows.positions.get(worker.topic(topic), 0) for topic in ends}
+        self._behind = {topic: max(0, end - self._written[topic]) for topic, end in ends.items()}
         self.table = StockTable(reading.store_id)
         self.ledgers = Ledgers(self._written[MOVEMENTS], rows.due_since)
         self.sold = Sold(self._written[SALES])
@@ -121,8 +123,9 @@ class Look:
                 since=since,
                 with_sales=with_sales,
             )
+            ends = await reading.ends((MOVEMENTS, SALES))
             link = await current_link(settings, store_id)
-            yield cls(settings, reading, link, rows, since, expect, advance)
+            yield cls(settings, reading, link, rows, ends, since, expect, advance)
 
     async def see(self) -> Seen:
         """Read everything to its end, again and again until it can be held together."""
@@ -141,7 +144,6 @@ class Look:
             if not moving:
                 break
             await asyncio.sleep(BETWEEN_LOOKS_S)
-        ends = await self._reading.ends((MOVEMENTS, SALES, COUNTS))
         return Seen(
             store_id=self._reading.store_id,
             link=self._link,
@@ -152,7 +154,7 @@ class Look:
             sold=self.sold,
             counts=self.counts,
             whole=self._since is None,
-            behind={topic: max(0, ends[topic] - self._written[topic]) for topic in (MOVEMENTS, SALES)},
+            behind=self._behind,
             apart=apart - moving,
             unlike_promises=set(promises) - moving,
             moving=moving,
