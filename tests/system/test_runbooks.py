@@ -23,7 +23,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from tests.system.forked import Forked
-from tests.system.installation import Installation
+from tests.system.installation import SHORT_SESSION, Installation
 from tests.system.payloads import count
 from tests.system.process import ROOT
 from tests.system.whole_life import STEPS, STORE
@@ -71,7 +71,7 @@ class Site:
         self._shop = shop
         self._forked = forked
         self._folder = folder
-        self._workers = {kind: shop.start(kind) for kind in WORKERS}
+        self._workers = [shop.start(kind, **SHORT_SESSION) for kind in WORKERS]
         self._letter = ""
 
     async def live(self) -> None:
@@ -105,21 +105,31 @@ class Site:
         variables = self.variables(page)
         for stopped, lines in groupby(wanted, key=lambda one: one.stopped):
             if stopped:
-                await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+                await asyncio.gather(*(worker.stop() for worker in self._workers))
             try:
                 for command in lines:
                     await asyncio.to_thread(self._run, command, variables)
             finally:
                 if stopped:
-                    for worker in self._workers.values():
-                        worker.start()
+                    await self._start_again()
+
+    async def _start_again(self) -> None:
+        before = [len(worker.assignments) for worker in self._workers]
+        for worker in self._workers:
+            worker.start()
+        await self._shop.until(
+            "the workers work again",
+            lambda: all(
+                len(worker.assignments) > number for worker, number in zip(self._workers, before, strict=True)
+            ),
+        )
 
     def _run(self, command: Command, variables: Mapping[str, str]) -> None:
         unknown = set(_VARIABLE.findall(command.line)) - variables.keys()
         assert not unknown, f"{command.line}: there is no {', '.join(sorted(unknown))}"
         program, *words = shlex.split(_VARIABLE.sub(lambda name: variables[name[1]], command.line))
         assert program == "tillstream", f"{command.line}: only `tillstream …` stands in a fence of commands"
-        ran = self._forked.run(words, self._shop._environment)
+        ran = self._forked.run(words, self._shop._environment | SHORT_SESSION)
         assert ran.code == command.code, (
             f"`{command.line}` ends with {ran.code}, the page says {command.code}\n{ran.out}{ran.err}"
         )
