@@ -19,6 +19,13 @@ _holders = query("replay.holders")
 # Below Postgres' deadlock timeout (1 s): who gives way is always the swap, never a reader or the worker.
 PROGRESS_LOCK_MS = 500
 TABLES_LOCK_MS = 200
+ALL_LOCKS_MS = 500
+"""For all tables together, each of which somebody may hold for a moment."""
+_NOT_TO_BE_HAD = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+)
 
 
 class InTheWayError(StorageError):
@@ -36,7 +43,7 @@ async def live_held(connection: Any) -> AsyncIterator[None]:
             await connection.execute(f"SET LOCAL lock_timeout = {PROGRESS_LOCK_MS}")
             await connection.execute(f"LOCK TABLE {HISTORY.name}.progress IN EXCLUSIVE MODE")
             yield
-    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+    except _NOT_TO_BE_HAD as error:
         raise InTheWayError("a lock was not to be had") from error
 
 
@@ -53,8 +60,11 @@ async def exchange(
         *await connection.fetch(_relations, HISTORY.name),
         *await connection.fetch(_relations, incoming.name),
     ]
-    await connection.execute(f"SET LOCAL lock_timeout = {TABLES_LOCK_MS}")
+    await connection.execute(
+        f"SET LOCAL lock_timeout = {TABLES_LOCK_MS}; SET LOCAL statement_timeout = {ALL_LOCKS_MS}"
+    )
     await connection.execute(f"LOCK TABLE {', '.join(row[0] for row in relations)} IN ACCESS EXCLUSIVE MODE")
+    await connection.execute("SET LOCAL statement_timeout = 0")
     if await connection.fetch(_older_snapshots, caught_up_at, f"{HISTORY.name}.progress"):
         raise InTheWayError("a transaction is open that began before")
     live = await shadow.positions(connection, HISTORY, consumer)

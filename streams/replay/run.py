@@ -75,6 +75,8 @@ async def resume(
 
 async def catch_up(desk: Desk, replay: Replay, spans: Sequence[Span], tell: Tell = silent) -> None:
     """Bring a ready shadow as far as the spans go; the caller has the turn."""
+    # A newer program may have been installed since it was written.
+    await shadow.make(desk.connection)
     await _write(desk, replay.replay_id, replay.scope, spans, None, tell)
 
 

@@ -109,8 +109,6 @@ async def rollback(desk: Desk, order: Order, *, wait_s: float = WAIT_S, tell: Te
         replay = await check_rollback(desk)
         async with audited(desk.connection, order) as result:
             kept = shadow.kept(replay.replay_id)
-            # A newer program may have been installed since.
-            await schema.migrate(desk.connection, kept)
             done = await _exchanged(desk, replay, kept, SHADOW, wait_s, tell)
             result.update(msgspec.structs.asdict(done))
             return done
@@ -136,6 +134,8 @@ async def _exchanged(
     desk: Desk, replay: Replay, incoming: Schema, outgoing: Schema, wait_s: float, tell: Tell
 ) -> Swapped:
     connection = desk.connection
+    # A newer program may have been installed since it was written.
+    await schema.migrate(connection, incoming)
     await copy_grants(connection, HISTORY, incoming)
     deadline = time.monotonic() + wait_s
     attempts = 0

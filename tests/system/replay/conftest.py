@@ -1,6 +1,8 @@
 """One installation with a life behind it, and an operator's desk there."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -8,8 +10,9 @@ from deploy.local.stack import Stack
 from streams.replay.desk import Desk, sitting
 from streams.replay.removal import drop, removable
 from tests.system import whole_life
+from tests.system.forked import Forked
 from tests.system.installation import PARTITIONS, Installation
-from tests.system.replay.replaying import NO_SALE, ORDER, STORES, open_stores, sell, settled
+from tests.system.replay.replaying import NO_SALE, ORDER, STORES, Command, Ended, open_stores, sell, settled
 from topics.partitions import partition_of
 
 
@@ -31,6 +34,19 @@ async def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
         await settled(shop)
         yield shop
         shop.assert_workers_unharmed()
+
+
+@pytest.fixture(scope="package")
+def command() -> Iterator[Command]:
+    """Runs `tillstream replay … --json`, quickly."""
+    with Forked() as forked:
+
+        async def run(shop: Installation, *arguments: str) -> Ended:
+            words = ("replay", *arguments, "--json")
+            ran = await asyncio.to_thread(forked.run, words, shop._environment)
+            return Ended(ran.code, json.loads(ran.out) if ran.out.strip() else None, ran.err)
+
+        yield run
 
 
 @pytest.fixture

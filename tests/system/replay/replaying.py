@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -37,8 +38,12 @@ class Ended(NamedTuple):
     error: str
 
 
+Command = Callable[..., Awaitable[Ended]]
+"""Runs `tillstream replay` on an installation, with these arguments."""
+
+
 class Running:
-    """A command that runs in a process of its own."""
+    """A command that runs beside the test, in a process of its own."""
 
     def __init__(self, shop: Installation, *arguments: str) -> None:
         self.child = subprocess.Popen(
@@ -55,14 +60,13 @@ class Running:
         output, error = await asyncio.to_thread(self.child.communicate, timeout=PATIENCE_S)
         return Ended(self.child.returncode, json.loads(output) if output.strip() else None, error)
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self.child.send_signal(signal.SIGINT)
+
     def kill(self) -> None:
         self.child.kill()
         self.child.communicate()
-
-
-async def replay(shop: Installation, *arguments: str) -> Ended:
-    """Run `tillstream replay … --json`."""
-    return await Running(shop, *arguments).ended()
 
 
 async def open_stores(shop: Installation) -> None:

@@ -15,7 +15,7 @@ from streams.replay.plan import make_plan
 from streams.replay.run import start
 from tests.system.installation import PARTITIONS, Installation
 from tests.system.payloads import order
-from tests.system.replay.replaying import ORDER, STORES, WHY, replay, sell, settled
+from tests.system.replay.replaying import ORDER, STORES, WHY, Command, sell, settled
 from tests.system.whole_life import STORE
 from topics.partitions import partition_of
 
@@ -23,7 +23,7 @@ FIRST, OTHER = STORES[:2]
 
 
 async def test_a_store_is_replayed_alone_and_what_was_changed_by_hand_is_named(
-    shop: Installation, desk: Desk
+    shop: Installation, desk: Desk, command: Command
 ) -> None:
     await start(desk, Scope(store_id=FIRST), ORDER)
     assert (await diff(desk)).same
@@ -40,7 +40,7 @@ async def test_a_store_is_replayed_alone_and_what_was_changed_by_hand_is_named(
         # Of another store, so not looked at.
         await live.execute("UPDATE sales SET total = total + 7 WHERE store_id = $1", OTHER)
     try:
-        found = await replay(shop, "diff", "--sample", "5")
+        found = await command(shop, "diff", "--sample", "5")
     finally:
         async with shop.connected() as live:
             await live.execute("UPDATE sales SET total = total - 7 WHERE store_id = $1", OTHER)
@@ -133,15 +133,15 @@ async def test_a_span_of_offsets_is_what_was_asked_and_no_more_than_the_log_has(
 
 
 async def test_the_command_shows_a_plan_and_changes_nothing_without_a_word_why(
-    shop: Installation, desk: Desk
+    shop: Installation, desk: Desk, command: Command
 ) -> None:
-    planned = await replay(shop, "run", "--store", FIRST)
-    without = await replay(shop, "run", "--store", FIRST, "--apply")
-    nowhere = await replay(shop, "plan", "--offsets", "sales:0:9-3")
+    planned = await command(shop, "run", "--store", FIRST)
+    without = await command(shop, "run", "--store", FIRST, "--apply")
+    nowhere = await command(shop, "plan", "--offsets", "sales:0:9-3")
 
     assert planned.code == Exit.OK
     assert planned.answer["exact"] is False
     assert planned.answer["records"] > 0
     assert (without.code, "say why" in without.error) == (Exit.USAGE, True)
     assert (nowhere.code, "is empty: 3 is not after 9" in nowhere.error) == (Exit.USAGE, True)
-    assert (await replay(shop, "drop", *WHY)).code == Exit.REFUSED
+    assert (await command(shop, "drop", *WHY)).code == Exit.REFUSED

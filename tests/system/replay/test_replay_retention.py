@@ -18,7 +18,7 @@ from streams.replay.removal import drop, removable
 from streams.replay.run import start
 from streams.replay.swap import swap
 from tests.system.installation import PARTITIONS, Installation
-from tests.system.replay.replaying import ORDER, STORES, open_stores, replay, sell, settled
+from tests.system.replay.replaying import ORDER, STORES, Command, open_stores, sell, settled
 from topics.partitions import partition_of
 
 STORE = STORES[0]
@@ -82,12 +82,12 @@ async def test_letters_that_the_log_no_longer_has_are_refused_or_carried_over(
 
 
 async def test_what_is_kept_for_ever_and_gone_is_named_and_never_swapped_away(
-    shop: Installation, desk: Desk
+    shop: Installation, desk: Desk, command: Command
 ) -> None:
     await delete_before(shop, "sales", 2)
     topic = shop.settings.worker.topic("sales")
 
-    told = await replay(shop, "plan")
+    told = await command(shop, "plan")
 
     assert told.code == Exit.REFUSED
     gaps = [gap for gap in told.answer["gaps"] if gap["topic"] == topic]

@@ -21,9 +21,9 @@ from tests.system.replay.replaying import (
     ORDER,
     STORES,
     WHY,
+    Command,
     Reader,
     TransactionReader,
-    replay,
     settled,
     traffic,
 )
@@ -73,14 +73,14 @@ async def unmarked(shop: Installation, mark: str) -> None:
 
 
 async def test_readers_see_all_of_the_old_or_all_of_the_new_and_no_order_is_lost(
-    shop: Installation, desk: Desk
+    shop: Installation, desk: Desk, command: Command
 ) -> None:
     mark = await marked(shop)
     made = await start(desk, Scope(), ORDER)
 
     async with readers_of(shop, mark) as readers:
         async with traffic(shop, "SWAPPED"):
-            swapped = await replay(shop, "swap", *WHY)
+            swapped = await command(shop, "swap", *WHY)
             for reader in readers:
                 await reader.has_read_again()
         assert (swapped.code, swapped.answer["kept_schema"]) == (0, kept(made.replay_id).name), swapped.error
