@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from streams.cli import panels
+from streams.cli import panels, reconcile_view
 from streams.cli.change import Apply, Who, Why, order
 from streams.cli.exits import Exit
-from streams.cli.history import Json, Since, failed, point, print_json, print_table
+from streams.cli.history import Json, Since, failed, point, print_json
 from streams.cli.order import progress
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ reconcile = typer.Typer(
 PATIENCE_S = 30.0
 ATTEMPTS = 3
 """A level that moved between the look and the correction is looked at again, so often at most."""
-
-MANY = 200
 
 StoreId = Annotated[str, typer.Option("--store", help="The store's id.")]
 Sku = Annotated[
@@ -104,11 +102,11 @@ def list_differences(
                 "store_id": store,
                 "levels": len(seen.table.keys()),
                 "sales": len(seen.sold.last),
-                "differences": [_as_json(each) for each in found],
+                "differences": [reconcile_view.as_json(each) for each in found],
             }
         )
     else:
-        _print(seen, found)
+        reconcile_view.print_differences(seen, found)
     if not all(each.passes for each in found):
         raise typer.Exit(Exit.FOUND)
 
@@ -145,7 +143,7 @@ def compensate(
 
     if wanted is None:
         todo = _look(store, None, lambda look, _: planned(look), with_sales=False)
-        _show_plan(todo, as_json=as_json)
+        reconcile_view.show_plan(todo, json=as_json)
         return
 
     async def corrected(look: Look, connection: Any) -> list[Sent]:
@@ -169,7 +167,7 @@ def compensate(
             return done
 
     sent = _look(store, None, corrected, with_sales=False)
-    _show_sent(sent, as_json=as_json)
+    reconcile_view.show_sent(sent, json=as_json)
     if any(one.outcome in ("refused", "not decided yet") for one in sent):
         raise typer.Exit(Exit.FOUND)
 
@@ -245,83 +243,7 @@ async def _opened(
         connection.terminate()
 
 
-def _as_json(each: Difference) -> dict[str, Any]:
-    import msgspec
-
-    built: dict[str, Any] = msgspec.to_builtins(each)
-    return built | {"goes_by_itself": each.passes}
-
-
 def _audited(one: Sent) -> dict[str, Any]:
     import msgspec
 
     return {name: value for name, value in msgspec.structs.asdict(one).items() if value is not None}
-
-
-def _print(seen: Seen, found: Sequence[Difference]) -> None:
-    from streams.reconcile.difference import REMEDIES
-
-    print_table(
-        "differences",
-        ("cause", "SKU", "outlet", "order", "what", "what to do"),
-        (
-            (
-                each.cause, each.sku or each.product_id, each.outlet_id, each.order_id, each.text,
-                REMEDIES[each.remedy],
-            )
-            for each in found
-        ),
-    )  # fmt: skip
-    stay = sum(not each.passes for each in found)
-    typer.echo(
-        f"{len(seen.table.keys())} levels and {len(seen.sold.last)} sales looked at;"
-        f" {stay} differences that do not go by themselves"
-    )
-
-
-def _show_plan(planned: Sequence[Planned], *, as_json: bool) -> None:
-    if as_json:
-        print_json({"applied": False, "corrections": planned})
-        return
-    _print_plan(planned)
-    if planned:
-        typer.echo(f"{len(planned)} corrections; nothing was changed: --apply --why … writes them")
-    if len(planned) > MANY:
-        typer.echo(
-            "So many levels are wrong at once: `tillstream tables rebuild` may be what is needed instead"
-        )
-
-
-def _print_plan(planned: Sequence[Planned]) -> None:
-    print_table(
-        "corrections to write",
-        ("SKU", "product", "outlet", "now", "then", "why"),
-        (
-            (
-                each.sku, each.correction.product_id, each.correction.outlet_id, each.now, each.then,
-                each.causes,
-            )
-            for each in planned
-        ),
-    )  # fmt: skip
-
-
-def _show_sent(sent: Sequence[Sent], *, as_json: bool) -> None:
-    if as_json:
-        print_json({"applied": True, "corrections": sent})
-        return
-    print_table(
-        "corrections",
-        ("product", "outlet", "record", "outcome", "revision", "detail"),
-        (
-            (
-                one.product_id, one.outlet_id, f"stock.corrections/{one.partition}@{one.offset}", one.outcome,
-                one.revision or "", one.detail,
-            )
-            for one in sent
-        ),
-    )  # fmt: skip
-    if any(one.outcome == "not decided yet" for one in sent):
-        typer.echo(
-            "The stock worker has not decided all: it does as soon as it runs, unless the level moves before"
-        )
