@@ -32,6 +32,8 @@ RATE = 400.0
 LIVES = 10.0
 """So many percent of the orders are then dealt with in the shop, as far as it has the goods."""
 ENDLESS = 1_000_000
+PORTION = 50
+MOST_UNDECIDED = 2_000
 
 
 class Load:
@@ -68,21 +70,32 @@ class Load:
 
     @asynccontextmanager
     async def running(self, rate: float = RATE) -> AsyncIterator[None]:
-        """Publish at a steady rate (orders per second) as long as the block runs."""
-        stopped = False
+        """Publish at a steady rate (orders per second) as long as the block runs.
 
-        def until_stopped() -> Iterator[Published]:
-            for order in self._noted():
-                yield order
-                if stopped:
-                    return
+        It waits for a worker that is far behind, so that the end of a test does not grow with its machine's
+        other work.
+        """
+        stopped = asyncio.Event()
 
-        publishing = asyncio.create_task(self._publisher.orders(until_stopped(), rate))
+        async def near_or_stopped() -> bool:
+            return stopped.is_set() or await self._undecided() <= MOST_UNDECIDED
+
+        async def until_stopped() -> None:
+            orders = self._noted()
+            while not stopped.is_set():
+                await self._publisher.orders(islice(orders, PORTION), rate)
+                await self._shop.until("the stock worker comes nearer", near_or_stopped)
+
+        publishing = asyncio.create_task(until_stopped())
         try:
             yield
         finally:
-            stopped = True
+            stopped.set()
             await publishing
+
+    async def _undecided(self) -> int:
+        """Return how many orders have no sale yet, or fewer: a sale may have changed since."""
+        return len(self.published) - await self._shop.visible("sales")
 
     def _noted(self) -> Iterator[Published]:
         for order in self._stream:
