@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _status(
+    context: typer.Context,
     data_dir: DataDir = None,
     watch: Annotated[
         bool,
@@ -88,7 +89,8 @@ def _status(
 
     log.silence_clients()
     limits = Limits(lag_s=lag, recovering_s=recovering, letters=letters)
-    look = _Look(data_dir, worker or [], limits)
+    source = context.get_parameter_source("data_dir")
+    look = _Look(data_dir, source is not None and source.name == "COMMANDLINE", worker or [], limits)
     if watch:
         _watch(look, interval, everything, as_json)
         return
@@ -126,8 +128,9 @@ class _Seen:
 class _Look:
     """Looks; every time anew, for addresses may change."""
 
-    def __init__(self, data_dir: Path | None, workers: list[str], limits: Limits) -> None:
+    def __init__(self, data_dir: Path | None, named: bool, workers: list[str], limits: Limits) -> None:
         self._data_dir = data_dir
+        self._named = named
         self._workers = workers
         self._limits = limits
 
@@ -138,9 +141,9 @@ class _Look:
 
         settings = load_settings(data_dir=self._data_dir)
         stack = None
-        # An installation that is told where Kafka is does not mean the local stack.
+        # An installation that is told where Kafka is does not mean the local stack, unless that is named.
         local = not KafkaSettings().servers()
-        if self._data_dir is not None or local:
+        if local or self._named:
             stack = await asyncio.to_thread(local_status, self._data_dir)
             if stack is not None and not stack.running and local:
                 return _Seen(stack, None, [])

@@ -92,6 +92,10 @@ def _history_tables(seen: Pipeline, everything: bool) -> Table:
 
 def _needs(seen: Pipeline) -> Table:
     table = _table("what needs a person", "", "")
+    if seen.database_bytes is None:
+        table.add_row("dead letters", "?", "Postgres knows")
+        table.add_row("exceptions", "?", "")
+        return table
     letters = seen.letters
     table.add_row(
         "dead letters",
@@ -107,8 +111,7 @@ def _needs(seen: Pipeline) -> Table:
         share = replay.offsets_done / replay.offsets_due if replay.offsets_due else 1.0
         told = f"{share:.0%} of {replay.offsets_due:,} offsets; `tillstream replay status`"
         table.add_row(f"replay {replay.replay_id}", replay.state, told)
-    if seen.database_bytes is not None:
-        table.add_row("database", _bytes(seen.database_bytes), "")
+    table.add_row("database", _bytes(seen.database_bytes), "")
     return table
 
 

@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 import uvloop
-from aiokafka.errors import KafkaError
 
 from streams.runtime.app import WorkerApp, batch_topic, build_app
 from streams.runtime.batch import Batch
@@ -26,6 +25,7 @@ from streams.runtime.history import HistoryRuntime, Hook, Positions, Write
 from streams.runtime.lanes import Handler
 from streams.runtime.parent import exit_with_parent
 from streams.runtime.runtime import Runtime
+from streams.runtime.sampling import sample
 from streams.runtime.startup import check_topics, partition_counts
 from streams.runtime.stock import Continue, OnStart, StockRuntime
 from streams.runtime.tables import TableSpec
@@ -33,7 +33,6 @@ from streams.settings import Settings, SettingsError, require_kafka
 
 log = logging.getLogger(__name__)
 
-SAMPLE_S = 1.0
 # Units make many short-lived objects and next to no cycles; the default thresholds cost about a tenth of
 # the CPU.
 GC_THRESHOLDS = (50_000, 20, 50)
@@ -141,7 +140,7 @@ class Worker:
             loop.add_signal_handler(number, self.stop)
         self._tasks = [
             asyncio.create_task(self._live(), name="app"),
-            asyncio.create_task(self._sample(), name="sample"),
+            asyncio.create_task(sample(self.runtime), name="sample"),
         ]
         if (endpoint := self._endpoint()) is not None:
             self._tasks.append(asyncio.create_task(endpoint.serve(), name="endpoint"))
@@ -177,28 +176,6 @@ class Worker:
     def _needed_topics(self) -> list[str]:
         changelogs = [table.changelog_topic_name for table in self.app.tables.values()]
         return [*self._topics, *changelogs]
-
-    async def _sample(self) -> None:
-        """Once a second, note how far the lanes are behind."""
-        while True:
-            await asyncio.sleep(SAMPLE_S)
-            if self.health.state is not State.RUNNING:
-                continue
-            now = time.time()
-            for lane in self.runtime.lanes:
-                lane.health.waits_s = max(0.0, now - lane.oldest / 1000) if lane.oldest else 0.0
-            try:
-                standing = await self.app.consumer._thread.standing()
-            except KafkaError as error:
-                log.info("sampling the lag: %r", error)
-                continue
-            finally:
-                self.health.heard_at = time.monotonic()
-            for tp, found in standing.items():
-                owned = self.health.lanes.get(tp.partition)
-                if owned is not None and found.end is not None:
-                    committed = owned.positions.get(tp.topic, found.position)
-                    owned.lag[tp.topic] = max(0, found.end - committed)
 
     def _endpoint(self) -> Endpoint | None:
         """Where probes and Prometheus ask; None when it is off."""

@@ -95,7 +95,7 @@ class Cluster:
             await self._close()
             raise SilentError(
                 "Kafka",
-                f"{self._settings.kafka.bootstrap} does not answer ({str(error) or type(error).__name__})",
+                f"{self._settings.kafka.bootstrap}, {str(error) or type(error).__name__}",
                 "Check that the brokers are up and TILLSTREAM_KAFKA_BOOTSTRAP is right",
             ) from error
         except BaseException:

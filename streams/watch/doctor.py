@@ -37,7 +37,7 @@ async def _kafka(settings: Settings, stalled_s: float) -> list[Finding]:
         async with Cluster(settings) as cluster, asyncio.timeout(EXAMINE_S):
             return await _cluster(cluster, settings, stalled_s)
     except SilentError as error:
-        return [problem("Kafka", error.what, error.remedy)]
+        return [problem("Kafka", f"it does not answer: {error.what}", error.remedy)]
     except SettingsError as error:
         return [problem("Kafka", "no address", str(error))]
     except provision.ProvisionError as error:
@@ -101,7 +101,7 @@ async def _postgres(settings: Settings) -> list[Finding]:
     try:
         return await postgres_checks.check(settings)
     except SilentError as error:
-        return [problem("Postgres", error.what, error.remedy)]
+        return [problem("Postgres", f"it does not answer: {error.what}", error.remedy)]
 
 
 def _groups(seen: Pipeline) -> list[Finding]:

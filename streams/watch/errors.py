@@ -9,7 +9,7 @@ class SilentError(RuntimeError):
 
     def __init__(self, part: str, what: str, remedy: str, *, answers: bool = False) -> None:
         """Take the part's name and the two halves of the sentence."""
-        super().__init__(f"{part} at {what}. {remedy}")
+        super().__init__(f"{part}: {what}. {remedy}")
         self.part = part
         self.what = what
         self.remedy = remedy

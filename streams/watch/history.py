@@ -60,14 +60,14 @@ async def connected(settings: Settings) -> AsyncIterator[Any]:
         # A TimeoutError is an OSError.
         raise SilentError(
             "Postgres",
-            f"its address does not answer ({str(error) or type(error).__name__})",
+            str(error) or type(error).__name__,
             "Check that it is up and that TILLSTREAM_POSTGRES_DSN (or …_HOST) is right; orders go on being"
             " decided, and the history catches up",
         ) from error
     except asyncpg.PostgresError as error:
         raise SilentError(
             "Postgres",
-            f"its address refuses ({type(error).__name__} {error.sqlstate})",
+            f"it refuses: {type(error).__name__} {error.sqlstate}",
             "Look at its log, and at the user's rights (`tillstream db roles`)",
         ) from error
 
@@ -79,7 +79,7 @@ async def look(settings: Settings) -> HistorySeen:
             await schema.check(connection)
         except StorageError as error:
             raise SilentError(
-                "Postgres", "its address has no history of this version", str(error), answers=True
+                "Postgres", "it has no history of this version", str(error), answers=True
             ) from error
         return HistorySeen(
             server=await show_server(connection),
