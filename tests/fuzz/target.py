@@ -21,7 +21,7 @@ AT_MS = 1_772_442_000_000
 RECORDS_PER_STORE = 150
 """So many records until the store begins anew: long enough for a history, short enough to be repeated."""
 SLOW_S = 0.2
-SLOW_S_PER_BYTE = 20e-6
+SLOW_S_PER_BYTE = 2e-6
 """What a record may take: it is far above what one does, and far below what a lane would stand still for."""
 
 
