@@ -12,7 +12,6 @@ import msgspec
 from streams.domain.books import Moment
 from topics import decoders, moments
 from topics.codec import decode_dead_letter
-from topics.errors import ContractError
 from topics.event import Source
 from topics.ids import StoreId
 from topics.keys import decode_key
@@ -61,11 +60,11 @@ class Inbound:
                 return
             received_at = moments.of_record(record.timestamp)
             messages = DECODERS[topic](record.value, received_at)
-        except ContractError:
+        except Exception:  # whatever it was then, too: the record is a dead letter
             return
         source = Source(topic=topic, partition=record.partition, offset=record.offset)
-        moment = Moment(source, received_at, received_at, crc32(record.value) if record.value else 0)
-        for part, message in enumerate(messages):
-            number = part if len(messages) > 1 else 0
-            if not isinstance(message, Exception) and (topic, record.offset, number) not in self._refused:
-                yield Told(store_id, moment, message)
+        checksum = crc32(record.value) if record.value else 0
+        for number, message in enumerate(messages):
+            part = number if len(messages) > 1 else None
+            if not isinstance(message, Exception) and (topic, record.offset, part or 0) not in self._refused:
+                yield Told(store_id, Moment(source, received_at, received_at, checksum, part), message)

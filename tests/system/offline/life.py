@@ -33,7 +33,10 @@ async def live(shop: Installation) -> None:
     await shop.publish("pos.inventory", WAITS, count("CAP", "o1", 5))
     await shop.publish("ecom.orders", STROKE, TORN, *(order(f"O{n}", ("CAP", 1), minute=n) for n in range(9)))
     await shop.decided()
-    await shop.publish("ecom.orders", WAITS, order("W3", ("CAP", 1)))
+    found = [order(name, ("CAP", 1)) for name in ("W3", "W4")]
+    await shop.publish(
+        "ecom.orders", WAITS, {"total": 2, "count": 2, "offset": 0, "limit": 10, "items": found}
+    )
     await shop.settled()
 
 

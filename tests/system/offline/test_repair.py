@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from storage.operations.audit import list_audited
 from streams.domain import tables
 from tests.system.installation import SHORT_SESSION
@@ -12,6 +14,8 @@ from tests.system.offline.conftest import AFTER, Stopped, read_rows
 from tests.system.offline.life import STRICT
 from topics.partitions import partition_of
 from topics.registry import changelog_name
+
+pytestmark = pytest.mark.timeout(400)  # the first of them waits for the installation
 
 
 async def test_a_row_that_cannot_be_read_is_found_and_mended(stopped: Stopped, tmp_path: Path) -> None:
