@@ -61,19 +61,20 @@ async def cancel(connection: Any, order: Order) -> int:
 async def removable(connection: Any) -> Sequence[Removable]:
     """Return the shadow, if there is one, and the histories that were kept, the last first."""
     found = []
-    if await shadow.exists(connection, SHADOW):
-        replay = await replays.of_shadow(connection)
+    replay = await replays.of_shadow(connection)
+    # A replay that could not make its schema is to be got rid of, too.
+    if replay is not None or await shadow.exists(connection, SHADOW):
         about = f"shadow of replay {replay.replay_id}, {replay.state}" if replay else "of no replay"
         size = await shadow.size(connection, SHADOW)
         number = replay.replay_id if replay else None
         found.append(Removable(schema=SHADOW.name, replay_id=number, kept=False, about=about, size=size))
-    for replay in await replays.list_replays(connection, limit=1000):
-        if replay.kept_schema is not None:
-            kept = shadow.kept(replay.replay_id)
-            about = f"the history before replay {replay.replay_id} was swapped in"
+    for swapped in await replays.list_replays(connection, limit=1000):
+        if swapped.kept_schema is not None:
+            kept = shadow.kept(swapped.replay_id)
+            about = f"the history before replay {swapped.replay_id} was swapped in"
             size = await shadow.size(connection, kept)
             found.append(
-                Removable(schema=kept.name, replay_id=replay.replay_id, kept=True, about=about, size=size)
+                Removable(schema=kept.name, replay_id=swapped.replay_id, kept=True, about=about, size=size)
             )
     return found
 

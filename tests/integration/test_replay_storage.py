@@ -8,6 +8,8 @@ import pytest
 
 from storage import schema
 from storage.history import History
+from storage.operations import replays
+from storage.operations.audit import Order
 from storage.replay import shadow
 from storage.replay.bonds import extras, outside
 from storage.replay.compare import Comparison
@@ -17,6 +19,7 @@ from storage.replay.grants import copy_grants
 from storage.replay.scope import Scope
 from storage.replay.shadow import SHADOW
 from storage.schema import HISTORY
+from streams.replay.removal import drop, removable
 from tests.integration.storage_log import Log, everything, moved, sale, write_all
 
 KEPT = shadow.kept(1)
@@ -161,6 +164,20 @@ async def test_a_months_movements_that_were_pruned_are_no_difference(connection:
         assert (found.live, found.shadow, found.same) == (0, 0, True)
     finally:
         await connection.execute("TRUNCATE tillstream_operations.audit")
+
+
+async def test_a_replay_that_could_not_make_its_schema_can_be_removed(connection: Any) -> None:
+    await connection.execute(f"DROP SCHEMA {SHADOW.name} CASCADE")
+    number = await replays.begin(connection, Scope(), (), (), 0)
+    await replays.end(connection, number, "failed", "permission denied")
+
+    (left,) = await removable(connection)
+    await drop(connection, left, Order("replay drop", "ana", "it may not make schemas", {}))
+
+    assert (left.replay_id, left.kept) == (number, False)
+    assert await removable(connection) == []
+    (entry,) = await replays.list_replays(connection, replay_id=number)
+    assert entry.state == "dropped"
 
 
 async def test_every_row_that_differs_is_counted_whatever_its_key(connection: Any, database: str) -> None:
