@@ -242,6 +242,11 @@ SELECT format('publication %s of %s', p.pubname, r.prrelid::regclass)
 FROM pg_publication_rel AS r
 JOIN pg_publication AS p ON p.oid = r.prpubid
 WHERE r.prrelid IN (SELECT oid FROM ours)
+UNION
+SELECT format('publication %s of the schema', p.pubname)
+FROM pg_publication_namespace AS n
+JOIN pg_publication AS p ON p.oid = n.pnpubid
+WHERE n.pnnspid = to_regnamespace($1)
 ORDER BY 1;
 
 -- name: extras

@@ -205,11 +205,14 @@ def _print_diff(found: Diff) -> None:
             f"figures that differ by {group}",
             (group, "figure", "unit", "live", "shadow", "difference"),
             (
-                (one.group, one.name, one.unit, one.live, one.shadow, one.shadow - one.live)
+                (
+                    one.group, one.name, one.unit,
+                    format(one.live, "f"), format(one.shadow, "f"), format(one.shadow - one.live, "f"),
+                )
                 for one in some
                 if not one.same
             ),
-        )
+        )  # fmt: skip
     if found.samples:
         print_table(
             "samples",

@@ -137,16 +137,15 @@ async def _exchanged(
     # A newer program may have been installed since it was written.
     await schema.migrate(connection, incoming)
     await copy_grants(connection, HISTORY, incoming)
-    deadline = time.monotonic() + wait_s
     attempts = 0
     history = desk.history(incoming)
     try:
+        await _near(desk, history, incoming, tell)
+        # Without statistics the first reports on the new tables would be slow.
+        await _analyze(desk, incoming)
+        deadline = time.monotonic() + wait_s
         while True:
             await _near(desk, history, incoming, tell)
-            if attempts == 0:
-                # Without statistics the first reports on the new tables would be slow.
-                await _analyze(desk, incoming)
-                await _near(desk, history, incoming, tell)
             attempts += 1
             began = time.monotonic()
             tried_at = await connection.fetchval("SELECT clock_timestamp()")

@@ -123,6 +123,7 @@ async def test_what_others_tied_to_the_tables_or_added_to_the_schema_is_named(co
         CREATE MATERIALIZED VIEW public.my_copy AS SELECT 1 FROM tillstream.sales_by_day;
         CREATE TABLE public.notes (sale_id uuid REFERENCES tillstream.sales);
         CREATE PUBLICATION warehouse FOR TABLE tillstream.refunds;
+        CREATE PUBLICATION lake FOR TABLES IN SCHEMA tillstream;
         CREATE VIEW tillstream.big_sales AS SELECT total FROM tillstream.sales WHERE total > 100;
         CREATE INDEX my_index ON tillstream.sales (total);
         """
@@ -131,6 +132,7 @@ async def test_what_others_tied_to_the_tables_or_added_to_the_schema_is_named(co
         assert await outside(connection, HISTORY) == [
             "foreign key notes_sale_id_fkey of notes",
             "materialised view my_copy",
+            "publication lake of the schema",
             "publication warehouse of refunds",
             "view my_report",
         ]
@@ -138,7 +140,7 @@ async def test_what_others_tied_to_the_tables_or_added_to_the_schema_is_named(co
     finally:
         await connection.execute(
             "DROP VIEW public.my_report; DROP MATERIALIZED VIEW public.my_copy; DROP TABLE public.notes;"
-            " DROP PUBLICATION warehouse"
+            " DROP PUBLICATION warehouse, lake"
         )
 
 
