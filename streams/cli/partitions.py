@@ -99,8 +99,13 @@ def change_partitions(
     count: Count,
     to: To,
     replication_factor: Annotated[
-        int, typer.Option(min=1, help="Copies of each partition of the new topics.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Copies of each partition of the new topics. [default: as the others have]",
+            show_default=False,
+        ),
+    ] = None,
     apply: Apply = False,
     why: Why = None,
     who: Who = None,

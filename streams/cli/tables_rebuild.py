@@ -42,8 +42,13 @@ def rebuild_tables(
         ),
     ] = None,
     replication_factor: Annotated[
-        int, typer.Option(min=1, help="Copies of each partition of a changelog that is made again.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Copies of each partition of a changelog that is made again. [default: as the others have]",
+            show_default=False,
+        ),
+    ] = None,
     apply: Apply = False,
     why: Why = None,
     who: Who = None,
@@ -64,11 +69,15 @@ def rebuild_tables(
             plan = await rebuild.plan(settings, wanted, told)
         if placed is not None and (plan.changed or plan.site.missing):
             async with audited(settings, placed, TURN) as result:
-                await rebuild.carry_out(settings, plan, replication_factor)
+                result["tables"] = list(plan.tables)
+                try:
+                    await rebuild.carry_out(settings, plan, replication_factor)
+                except BaseException:
+                    _say_unfinished(plan)
+                    raise
                 result.update(
                     written=sum(one.written for one in plan.planned),
                     removed=sum(one.removed for one in plan.planned),
-                    tables=list(plan.tables),
                 )
         return plan
 
@@ -80,6 +89,15 @@ def rebuild_tables(
         say_dry(applied=apply)
     if not apply and (plan.changed or plan.site.missing):
         raise typer.Exit(Exit.FOUND)
+
+
+def _say_unfinished(plan: Plan) -> None:
+    """What is written in part no longer looks lost, so it must be named the next time."""
+    again = " ".join(f"--table {table}" for table in plan.tables)
+    typer.echo(
+        f"broken off: before any stock worker starts, run `tillstream tables rebuild {again} --apply` again",
+        err=True,
+    )
 
 
 def _print_plan(plan: Plan) -> None:

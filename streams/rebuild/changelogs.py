@@ -71,10 +71,11 @@ class Changelog(msgspec.Struct):
 
 
 class Site(msgspec.Struct, frozen=True):
-    """The topics as they are: `partitions` of each, and which changelogs are not there."""
+    """The topics as they are: `partitions` and copies of each, and which changelogs are not there."""
 
     partitions: int
     missing: tuple[str, ...]
+    replicas: int = 1
 
 
 async def look_at(settings: Settings) -> Site:
@@ -95,7 +96,7 @@ async def look_at(settings: Settings) -> Site:
         for state in gone
         if state.topic.direction == "changelog"
     )
-    return Site(counts.pop(), missing)
+    return Site(counts.pop(), missing, max(state.replicas for state in states))
 
 
 async def read_tables(

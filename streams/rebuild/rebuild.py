@@ -40,6 +40,8 @@ class Plan(msgspec.Struct):
     held: int
     """Messages that stores still have to decide: the worker does at its start, or when the link comes."""
     changes: dict[int, dict[str, list[Change]]]
+    decided: dict[TopicPartition, int]
+    """What the group had committed."""
 
     @property
     def changed(self) -> int:
@@ -68,7 +70,8 @@ async def plan(settings: Settings, tables: Sequence[str], told: Told | None = No
     await require_stopped(settings, "stock")
     site = await look_at(settings)
     chosen = tuple(tables) or await lost_tables(settings, site)
-    ends = await _ends(settings, site)
+    decided = await committed(settings)
+    ends = await _ends(settings, site, decided)
     changes: dict[int, dict[str, list[Change]]] = {}
     doubts, held = Doubts(), 0
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -101,18 +104,24 @@ async def plan(settings: Settings, tables: Sequence[str], told: Told | None = No
         )
         for table in chosen
     ]
-    return Plan(site, chosen, planned, doubts, held, changes)
+    return Plan(site, chosen, planned, doubts, held, changes, decided)
 
 
-async def carry_out(settings: Settings, made: Plan, replicas: int = 1) -> None:
+async def carry_out(settings: Settings, made: Plan, replicas: int | None = None) -> None:
     """Make the missing changelogs, write the plan under the workers' own transactional ids, and compare.
 
+    What is made has as many copies as other topics have, or `replicas`.
     Raises RefusedError when a worker has come meanwhile, RebuildError when the result is not as planned.
     """
     await require_stopped(settings, "stock")
-    await create(settings, partitions=made.site.partitions, replicas=replicas)
+    await create(settings, partitions=made.site.partitions, replicas=replicas or made.site.replicas)
     app_id = settings.worker.app_id("stock")
     async with fenced(settings, made.site.partitions) as transactors:
+        if await committed(settings) != made.decided:
+            raise RefusedError(
+                "A stock worker has decided something since the tables were made: stop it, and run this"
+                " again. Nothing was changed"
+            )
         for partition, by_table in made.changes.items():
             for table, changes in by_table.items():
                 await write(transactors[partition], changelog_name(app_id, table), changes)
@@ -140,13 +149,14 @@ def _holds(rows: Mapping[bytes, bytes], changes: Iterable[Change]) -> bool:
     return all(rows.get(key) == value for key, value in changes)
 
 
-async def _ends(settings: Settings, site: Site) -> dict[TopicPartition, int]:
+async def _ends(
+    settings: Settings, site: Site, decided: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
     """Return up to where each topic counts: inbound ones to where they were decided."""
     topic, numbers = settings.worker.topic, range(site.partitions)
     outbound = [TopicPartition(topic(name), number) for name in OUTBOUND for number in numbers]
     inbound = [TopicPartition(topic(one.name), number) for one in INBOUND for number in numbers]
     ends = await ends_of([*outbound, *inbound], settings)
-    decided = await committed(settings)
     if any(ends[tp] for tp in outbound) and not any(tp in decided for tp in inbound):
         raise RefusedError(
             f"Group {settings.worker.app_id('stock')} has no committed offsets, but there are outgoing"

@@ -73,8 +73,10 @@ async def outlook(move: Move) -> Outlook:
     )
 
 
-async def change(move: Move, replicas: int, told: Told) -> list[Counted]:
+async def change(move: Move, replicas: int | None, told: Told) -> list[Counted]:
     """Copy everything to the new generation and make it the one to go on from; return what was copied.
+
+    The new topics have as many copies as the old ones, or `replicas`.
 
     All that came in must be decided and written, and all workers stopped: RefusedError otherwise. Until its
     very end nothing counts of it; broken off before, it is begun anew (`drop` the new prefix first).
@@ -93,7 +95,7 @@ async def change(move: Move, replicas: int, told: Told) -> list[Counted]:
         )
     # From here on no worker of the old generation can commit, should one still be alive somewhere.
     async with fenced(move.old, move.before):
-        await create(move.new, partitions=move.after, replicas=replicas)
+        await create(move.new, partitions=move.after, replicas=replicas or move.replicas)
         copied = await _copy_topics(move, told)
         await _copy_tables(move, told)
     await _hand_over(move)

@@ -23,6 +23,8 @@ class Move(msgspec.Struct, frozen=True):
     new: Settings
     before: int
     after: int
+    replicas: int
+    """Copies that the old topics have."""
 
 
 async def move_to(settings: Settings, prefix: str, partitions: int) -> Move:
@@ -49,7 +51,7 @@ async def move_to(settings: Settings, prefix: str, partitions: int) -> Move:
             f"Under the prefix {prefix!r} a generation is at work already: its group"
             f" {new.worker.app_id('stock')} has offsets. Take another prefix. Nothing was changed"
         )
-    return Move(settings, new, site.partitions, partitions)
+    return Move(settings, new, site.partitions, partitions, site.replicas)
 
 
 async def leftovers(move: Move) -> list[str]:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from aiokafka import TopicPartition
 
+from streams.cli.exits import Exit
 from streams.provision import wanted
 from streams.rebuild.errors import RefusedError
 from streams.repartition import change
@@ -16,6 +17,7 @@ from streams.repartition.standing import undecided, unwritten
 from streams.runtime.errors import ExitCode
 from streams.settings import Settings, SettingsError
 from tests.system.cases import LINK
+from tests.system.forked import Ran
 from tests.system.installation import PARTITIONS, SHORT_SESSION, Installation
 from tests.system.journal import Journal
 from tests.system.offline.conftest import AFTER, Stopped
@@ -73,6 +75,29 @@ async def test_a_generation_that_is_at_work_is_no_target(stopped: Stopped) -> No
         await move_to(settings, stopped.move.new.worker.prefix, AFTER)
     with pytest.raises(SettingsError, match="another prefix"):
         await move_to(settings, settings.worker.prefix, AFTER)
+
+
+async def test_the_command_shows_what_would_be_done_and_does_nothing_without_a_reason(
+    stopped: Stopped,
+) -> None:
+    prefix = stopped.move.new.worker.prefix
+    environment = stopped.shop._environment | {"TILLSTREAM_PREFIX": prefix}
+
+    def partitions(*words: str) -> Ran:
+        return stopped.forked.run(["partitions", *words, "--json"], environment)
+
+    further = ("--partitions", "3", "--to", f"g3{prefix}")
+    planned = partitions("plan", *further)
+    assert planned.code == 0, planned.err
+    seen = msgspec.json.decode(planned.out)
+    assert [seen[key] for key in ("before", "after", "undecided", "unwritten", "leftovers")] == [
+        *(AFTER, 3, 0, 0),
+        [],
+    ]
+    assert partitions("change", *further, "--apply").code == Exit.USAGE
+    assert partitions("drop", "--prefix", prefix).code == Exit.REFUSED
+    shown = partitions("drop", "--prefix", stopped.move.old.worker.prefix)
+    assert set(msgspec.json.decode(shown.out)["topics"]) == set(wanted(stopped.move.old))
 
 
 async def test_life_goes_on_in_the_new_generation_and_the_old_one_can_go(stopped: Stopped) -> None:
