@@ -242,6 +242,7 @@ class Lanes:
     def __init__(self, grace_s: float) -> None:
         self._grace_s = grace_s
         self._lanes: dict[int, Lane] = {}
+        self._ending: list[Lane] = []
 
     def __getitem__(self, partition: int) -> Lane:
         return self._lanes[partition]
@@ -266,5 +267,9 @@ class Lanes:
 
     async def settle(self, grace_s: float | None = None) -> None:
         """End all lanes: units in flight end first, queued batches are dropped; they come again."""
-        lanes, self._lanes = list(self._lanes.values()), {}
-        await asyncio.gather(*(lane.finish(self._grace_s if grace_s is None else grace_s) for lane in lanes))
+        # A stop and a rebalance may come at once: the second waits for the first one's lanes, too.
+        self._ending += self._lanes.values()
+        self._lanes = {}
+        ending = list(self._ending)
+        await asyncio.gather(*(lane.finish(self._grace_s if grace_s is None else grace_s) for lane in ending))
+        self._ending = [lane for lane in self._ending if lane not in ending]

@@ -63,6 +63,7 @@ class StockRuntime(Runtime):
         self._kept: set[int] = set()
         self._owned: set[int] = set()
         self._restored: set[int] = set()
+        self._reached: dict[TP, int] = {}
         self._tiers: Tiers | None = None
         self.health.table_sizes = self._sizes
         self.health.disk_bytes = lambda: 0 if self._tiers is None else self._tiers.disk.size()
@@ -123,6 +124,7 @@ class StockRuntime(Runtime):
             self._owned & partitions if generation in (self._generation, self._generation + 1) else set()
         )
         self._restored &= self._kept
+        self._reached = {tp: at for tp, at in self._reached.items() if tp.partition in self._kept}
         self._owned = set()  # until all of it worked
         await self._transactors.own(partitions, self._kept)
         self._owned, self._generation = partitions, generation
@@ -153,6 +155,9 @@ class StockRuntime(Runtime):
         )
         thread = self.app.consumer._thread
         committed, logs = await asyncio.gather(thread.committed(sources), thread.ranges(sources))
+        # The offsets of a transaction show once its last marker is written, which may be after its end was
+        # answered. Who takes over waits for that; of a partition that stayed ours we know better.
+        committed = {tp: self._reached.get(tp, offset) for tp, offset in committed.items()}
         return start_positions(committed, logs, f"group {self.app_id}", REMEDY)
 
     def _empty(self, table: str, partition: int) -> Rows:
@@ -225,6 +230,7 @@ class StockRuntime(Runtime):
         offsets = {TopicPartition(batch.topic, lane.partition): batch.next_offset for batch, _ in queued}
         sealing = time.perf_counter()
         await self._transactors[lane.partition].commit(sealed, offsets)
+        self._reached.update((TP(*tp), offset) for tp, offset in offsets.items())
         sealed.apply()
         if tiers is not None:
             tiers.make_room(lane.partition)

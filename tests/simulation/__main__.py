@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tests.simulation.breakages import BREAKAGES
 from tests.simulation.shrink import Shrunk, part_of
 from tests.simulation.verdict import judge
-from tests.simulation.world import Outcome, Plan, plan_of, run
+from tests.simulation.world import LATE_OFFSETS_S, Outcome, Plan, plan_of, run
 
 CHUNK = 20
 SHOWN_STEPS = 80
@@ -85,7 +85,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (all cores)")
     parser.add_argument("--broken", choices=BREAKAGES, default="", help="break the build, and see it found")
     parser.add_argument(
-        "--late-offsets", type=float, default=0.0, help="seconds until committed offsets show"
+        "--late-offsets", type=float, default=LATE_OFFSETS_S, help="seconds until committed offsets show"
     )
     parser.add_argument("--faults", help="of a seed, only these faults: 0,3 (as a failure prints them)")
     parser.add_argument("--inputs", help="of a seed, only these records")
@@ -157,7 +157,9 @@ def _one(seed: int, options: argparse.Namespace) -> int:
             again = [f"python -m tests.simulation --seed {seed}"]
             again += [f"--faults {_listed(shrunk.faults)} --inputs {_listed(shrunk.inputs)}"]
             again += [f"--broken '{options.broken}'"] if options.broken else []
-            again += [f"--late-offsets {options.late_offsets}"] if options.late_offsets else []
+            again += (
+                [f"--late-offsets {options.late_offsets}"] if options.late_offsets != LATE_OFFSETS_S else []
+            )
             print(f"It takes {len(plan.faults)} faults and {len(plan.inputs)} records. To repeat just that:")
             print(f"  {' '.join(again)}\n")
     print("Records:", *plan.inputs, sep="\n  ")

@@ -90,7 +90,6 @@ def test_what_finds_a_broken_build_out_does_no_harm_to_this_one(faults: tuple[Fa
         assert done(plan).broken is None
 
 
-@pytest.mark.xfail(strict=True, reason="a partition that stays asks for offsets that may not show yet")
 def test_a_partition_that_stays_goes_on_behind_its_last_commit_though_the_offsets_show_later() -> None:
     rebalances = tuple(Fault(at / 10, "rebalance") for at in range(1, 20, 3))
     for seed in range(1, 9):

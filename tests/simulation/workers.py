@@ -31,18 +31,15 @@ SOURCES = {
 }
 
 
-def is_expected(error: BaseException, *, stopping: bool) -> bool:
-    """Whether a worker may end so when something around it fails: another start goes on where it was.
-
-    A stop in the middle of a rebalance may be unclean: the unit in flight and the next one want the producer.
-    """
+def is_expected(error: BaseException) -> bool:
+    """Whether a worker may end so when something around it fails: another start goes on where it was."""
     if isinstance(error, FencedError | RebalanceError | RecoveryError | PostgresFencedError):
         return True
     cause = error.__cause__
     if isinstance(cause, BaseExceptionGroup):
         return all(isinstance(one, KafkaError | TimeoutError) for one in cause.exceptions)
     if isinstance(error, UnitError) or type(error) is WorkerError:
-        return isinstance(cause, KafkaError) or (stopping and isinstance(cause, AssertionError))
+        return isinstance(cause, KafkaError)
     return isinstance(error, KafkaError)
 
 
@@ -67,7 +64,6 @@ class WorkerProcess(Process):
         self.member = member
         self.seat = Seat(self, cluster)
         self.rebalance = asyncio.Event()
-        self.stopping = False
         self.worker: PlayedWorker | None = None
         self._partitions = partitions
         self._group = group
@@ -84,7 +80,6 @@ class WorkerProcess(Process):
 
     async def stop(self) -> None:
         """End as on SIGTERM: units in flight are finished."""
-        self.stopping = True
         worker = self.worker
         if worker is not None and worker.runtime.app is not None:
             await worker.runtime.lanes.settle()

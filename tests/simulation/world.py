@@ -31,6 +31,7 @@ RESTART_S = (0.05, 0.3, 2.5)
 STOCK_SLOTS = 2
 SLOTS = 2 * STOCK_SLOTS
 TRANSACTION_TIMEOUT_S = 4.0
+LATE_OFFSETS_S = 0.03
 
 
 class BrokenError(AssertionError):
@@ -45,7 +46,7 @@ class Plan:
     partitions: int
     inputs: tuple[Input, ...]
     faults: tuple[Fault, ...]
-    late_offsets_s: float = 0.0
+    late_offsets_s: float = LATE_OFFSETS_S
     """So long at most until committed offsets show."""
 
 
@@ -178,7 +179,7 @@ class World:
 
     def _failed(self, slot: Slot, process: WorkerProcess, error: BaseException) -> None:
         self.trace.note(process.name, "ends", f"{type(error).__name__}: {error}")
-        if not is_expected(error, stopping=process.stopping):
+        if not is_expected(error):
             self.break_(error)
         self._kill(slot)
 
