@@ -120,7 +120,6 @@ for module in (
     replay,
     tables,
     partitions,
-    audit,
 ):
     module.register(app)
 

@@ -18,6 +18,8 @@ CHECKS = (
     ("ruff", "check", "."),
     ("mypy",),
 )
+AT_ONCE = ("-n", "2", "--dist", "loadfile")
+"""Of the whole suite, two files at a time: most tests wait for servers and processes."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,14 +37,14 @@ def test(
 ) -> None:
     """Check formatting, lint and types, then run the tests on a real Kafka and Postgres.
 
-    All other arguments go to pytest: `tillstream test --only-pytest tests/unit -k ports`. The exit code is
-    that of the first step that failed.
+    All other arguments go to pytest: `tillstream test --only-pytest tests/unit -k ports`. Without any, two
+    files of tests run at a time. The exit code is that of the first step that failed.
     """
     if not (_ROOT / "tests").is_dir():
         raise typer.BadParameter("tests come with a source checkout only; this is an installed package")
     checks = () if only_pytest else CHECKS
     failed = 0
-    for check in (*checks, ("pytest", *context.args)):
+    for check in (*checks, ("pytest", *(context.args or AT_ONCE))):
         print(f"$ {' '.join(check)}", flush=True)
         # The tests come last whatever the checks say, so that the closing line is theirs.
         code = subprocess.run([sys.executable, "-m", *check], cwd=_ROOT, check=False).returncode  # noqa: S603
