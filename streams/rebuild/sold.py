@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from streams.domain import flags, queues, statuses, tables
+from streams.domain.holding import held_from
 from streams.domain.statuses import INCOMPLETE
 from streams.rebuild.draft import Draft, at, key_of
 from streams.rebuild.inbound import Told
@@ -91,8 +92,6 @@ class Sold:
 
     def _fill(self, told: Told, order: Order) -> None:
         """Give a parked order its place's snapshot back."""
-        from streams.domain.holding import held_from  # noqa: PLC0415
-
         link = self._draft.get(tables.LINKS, tables.link_key(told.store_id))
         if link is not None:
             order = statuses.understood(order, link)
