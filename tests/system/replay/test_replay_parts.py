@@ -28,7 +28,9 @@ async def test_a_store_is_replayed_alone_and_what_was_changed_by_hand_is_named(
     await start(desk, Scope(store_id=FIRST), ORDER)
     assert (await diff(desk)).same
     async with shop.connected() as live:
-        damaged = await live.fetchval("SELECT sale_id FROM sales WHERE store_id = $1 LIMIT 1", FIRST)
+        damaged = await live.fetchval(
+            "SELECT sale_id FROM sales WHERE (store_id, order_id) = ($1, 'FIRST-0')", FIRST
+        )
         await live.execute(
             "UPDATE sales SET total = total + 5, customer_name = 'Eve' WHERE sale_id = $1", damaged
         )
