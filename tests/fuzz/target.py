@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -42,7 +41,6 @@ class Target:
     """A store's tables, and the agents; `letters` counts the records that were refused."""
 
     def __init__(self) -> None:
-        logging.disable(logging.CRITICAL)  # a dead letter is logged, and here most are
         self.taken = 0
         self.letters = 0
         self.slowest_s = 0.0

@@ -22,20 +22,21 @@ async def test_a_row_that_cannot_be_read_is_found_and_mended(stopped: Stopped, t
     topic = changelog_name(stopped.move.new.worker.app_id("stock"), tables.STOCK)
     key = f"{STRICT}\0p-tea".encode()
     partition = partition_of(STRICT.encode(), AFTER)
+    whole = await read_rows(stopped.move.new, AFTER)
     await stopped.shop._producer.send_and_wait(topic, b'[{"o1": tor', key=key, partition=partition)
     code, told = await _tables(stopped, "verify")
     assert (code, told["missing"]) == (3, [])
     (broken,) = told["undecodable"]
     assert (broken["table"], broken["partition"], broken["key"]) == ("stock", partition, f"{STRICT}%00p-tea")
     row = tmp_path / "row.json"
-    row.write_bytes(stopped.moved[tables.STOCK, key])
+    row.write_bytes(whole[tables.STOCK, key])
     mending = ("repair", "--table", "stock", "--key", broken["key"], "--value", str(row))
     code, told = await _tables(stopped, *mending)
     assert (code, told["applied"], told["readable"]) == (0, False, False)
     assert (await read_rows(stopped.move.new, AFTER))[tables.STOCK, key] == b'[{"o1": tor'
     code, told = await _tables(stopped, *mending, "--apply", "--why", "a torn row")
     assert (code, told["applied"]) == (0, True)
-    assert await read_rows(stopped.move.new, AFTER) == stopped.moved
+    assert await read_rows(stopped.move.new, AFTER) == whole
     async with stopped.shop.connected() as connection:
         (entry,) = await list_audited(connection, action="tables")
     assert (entry.action, entry.reason, entry.state) == ("tables repair", "a torn row", "done")
