@@ -38,8 +38,8 @@ def check_topics(counts: Mapping[str, int]) -> int:
     if missing:
         raise TopicsError(
             f"Topics are missing: {', '.join(missing)}. A worker never makes topics: run `tillstream topics"
-            " create`. If a changelog was lost, its table is too: see the runbook tables-lost before you start"
-            " a worker."
+            " create`. If a changelog was lost, its table is too: see the runbook tables-lost before you"
+            " start a worker."
         )
     sizes = set(counts.values())
     if len(sizes) > 1:
