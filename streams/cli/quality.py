@@ -18,8 +18,9 @@ CHECKS = (
     ("ruff", "check", "."),
     ("mypy",),
 )
-AT_ONCE = ("-n", "2", "--dist", "loadfile")
-"""Of the whole suite, two files at a time: most tests wait for servers and processes."""
+AT_ONCE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+"""Of the whole suite, two files at a time: most tests wait for servers and processes. In the order of their
+names: by the number of their tests, the longest files would come last."""
 
 
 def register(app: typer.Typer) -> None:
