@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import islice
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from deploy.demo import orders, store
 from deploy.demo.orders import Published
@@ -20,6 +20,7 @@ from deploy.verify.told import counted
 from deploy.verify.verdict import judge
 from streams.domain.state import Stock
 from streams.domain.tables import SEPARATOR, STOCK
+from tests.system.committed import committed
 from tests.system.installation import PARTITIONS, Installation
 from topics.ids import OrderId, ProductId, StoreId
 from topics.registry import changelog_name
@@ -177,23 +178,7 @@ class Load:
         settings, decode = self._shop.settings, msgspec.json.Decoder(Stock).decode
         name = changelog_name(settings.worker.app_id("stock"), STOCK)
         partitions = [TopicPartition(name, number) for number in range(PARTITIONS)]
-        consumer = AIOKafkaConsumer(
-            **settings.kafka.client_options(),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        rows: dict[bytes, Stock] = {}
-        await consumer.start()
-        try:
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
-                for records in (await consumer.getmany(timeout_ms=100)).values():
-                    rows |= {record.key: decode(record.value) for record in records}
-        finally:
-            await consumer.stop()
+        rows = {record.key: decode(record.value) for record in await committed(settings, partitions)}
         table: dict[LevelKey, tuple[Decimal, Decimal, Decimal]] = {}
         for key, row in rows.items():
             store_id, _, product_id = key.decode().partition(SEPARATOR)

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 import typer
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.structs import ConsumerRecord
@@ -35,6 +35,7 @@ from streams.redrive.run import Report, Step, redrive
 from streams.redrive.sender import Sender
 from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
 from tests.integration.storage_log import STORE, Log, write_all
+from tests.system.committed import committed
 from topics import moments
 from topics.errors import ContractError
 from topics.event import Source
@@ -95,25 +96,7 @@ class Bench:
 
     async def sent(self) -> list[ConsumerRecord]:
         """Return what stands committed on the store's own partition."""
-        consumer = AIOKafkaConsumer(
-            **self.settings.kafka.client_options(),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        await consumer.start()
-        try:
-            tp = TopicPartition(self.topic, OWN)
-            consumer.assign([tp])
-            await consumer.seek_to_beginning(tp)
-            end = (await consumer.end_offsets([tp]))[tp]
-            found: list[ConsumerRecord] = []
-            while await consumer.position(tp) < end:
-                for records in (await consumer.getmany(tp, timeout_ms=50)).values():
-                    found += records
-            return found
-        finally:
-            await consumer.stop()
+        return await committed(self.settings, [TopicPartition(self.topic, OWN)])
 
     async def states(self) -> list[str]:
         letters = await list_dead_letters(self.connection, limit=None)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from streams.settings import Settings
+from tests.system.committed import committed
 
 Event = dict[str, Any]
 KEYS = {
@@ -33,27 +34,12 @@ class Rebuilt:
     async def of(cls, settings: Settings, store_id: str) -> Self:
         """Read the topics from their beginning to their end."""
         made = cls(store_id)
-        consumer = AIOKafkaConsumer(
-            **settings.kafka.client_options(),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        await consumer.start()
-        try:
-            names = {settings.worker.topic(topic): topic for topic in (*KEYS, "stock.movements")}
-            partitions = [
-                TopicPartition(name, number) for name in names for number in range(settings.worker.partitions)
-            ]
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
-                for tp, records in (await consumer.getmany(timeout_ms=50)).items():
-                    for record in records:
-                        made._take(names[tp.topic], json.loads(record.value))
-        finally:
-            await consumer.stop()
+        names = {settings.worker.topic(topic): topic for topic in (*KEYS, "stock.movements")}
+        places = [
+            TopicPartition(name, number) for name in names for number in range(settings.worker.partitions)
+        ]
+        for record in await committed(settings, places):
+            made._take(names[record.topic], json.loads(record.value))
         return made
 
     def _take(self, topic: str, event: Event) -> None:

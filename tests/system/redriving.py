@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 from click.testing import Result
 from typer.testing import CliRunner
 
 from streams.cli import app
+from tests.system.committed import committed
 from tests.system.installation import PARTITIONS, Installation
 from tests.system.process import ROOT
 from topics.partitions import partition_of
@@ -119,24 +120,7 @@ async def on_topic(shop: Installation, topic: str, store_id: str) -> list[Consum
     """Return all that was committed of a store to an inbound topic, on the store's own partition."""
     key = store_id.encode()
     tp = TopicPartition(shop.settings.worker.topic(topic), partition_of(key, PARTITIONS))
-    consumer = AIOKafkaConsumer(
-        **shop.settings.kafka.client_options(),
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    await consumer.start()
-    try:
-        consumer.assign([tp])
-        await consumer.seek_to_beginning(tp)
-        end = (await consumer.end_offsets([tp]))[tp]
-        found: list[ConsumerRecord] = []
-        while await consumer.position(tp) < end:
-            for records in (await consumer.getmany(tp, timeout_ms=50)).values():
-                found += [record for record in records if record.key == key]
-        return found
-    finally:
-        await consumer.stop()
+    return [record for record in await committed(shop.settings, [tp]) if record.key == key]
 
 
 def named(prefix: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from deploy.local.stack import Stack
 from storage.operations.turn import turn
@@ -20,6 +20,7 @@ from streams.reconcile.compare import differences
 from streams.reconcile.counts import in_file
 from streams.reconcile.difference import Difference
 from streams.reconcile.look import Look
+from tests.system.committed import committed
 from tests.system.forked import Forked
 from tests.system.installation import PARTITIONS, Installation
 from tests.system.payloads import count, order, pos_fulfillment, pos_sale
@@ -110,19 +111,10 @@ async def lay_hands_on(site: Installation) -> None:
 async def last_row(site: Installation, topic: str, partition: int, key: bytes) -> bytes:
     """Return what a changelog has last under a key."""
     place = TopicPartition(site.settings.worker.topic(topic), partition)
-    found: bytes | None = None
-    consumer = AIOKafkaConsumer(
-        **site.settings.kafka.client_options(), isolation_level="read_committed", enable_auto_commit=False
-    )
-    async with consumer:
-        consumer.assign([place])
-        await consumer.seek_to_beginning(place)
-        end = (await consumer.end_offsets([place]))[place]
-        while await consumer.position(place) < end:
-            for record in (await consumer.getmany(place, timeout_ms=200)).get(place, ()):
-                found = record.value if record.key == key else found
-    assert found is not None
-    return found
+    found = [record for record in await committed(site.settings, [place]) if record.key == key]
+    value = found[-1].value
+    assert value is not None
+    return bytes(value)
 
 
 async def look(site: Installation, store_id: str, levels: Iterable[Any] = ()) -> list[Difference]:

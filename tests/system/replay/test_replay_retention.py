@@ -10,11 +10,11 @@ from aiokafka.structs import TopicPartition
 from deploy.local.stack import Stack
 from storage.replay.scope import Scope
 from streams.cli.exits import Exit
-from streams.replay.desk import Desk, sitting
+from streams.replay.desk import Desk
 from streams.replay.diff import diff
 from streams.replay.errors import RefusedError
 from streams.replay.plan import make_plan
-from streams.replay.removal import drop, removable
+from streams.replay.removal import removable
 from streams.replay.run import start
 from streams.replay.swap import swap
 from tests.system.installation import PARTITIONS, Installation
@@ -37,14 +37,6 @@ async def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
         for worker in workers:
             worker.kill()
         yield shop
-
-
-@pytest.fixture
-async def desk(shop: Installation) -> AsyncIterator[Desk]:
-    async with sitting(shop.settings) as desk:
-        yield desk
-        for which in await removable(desk.connection):
-            await drop(desk.connection, which, ORDER)
 
 
 async def delete_before(shop: Installation, topic: str, offset: int) -> None:
