@@ -10,6 +10,7 @@ import typer
 
 from streams.cli import panels
 from streams.cli.exits import Exit
+from streams.cli.status import Workers
 
 if TYPE_CHECKING:
     from streams.watch.finding import Finding
@@ -50,15 +51,7 @@ def _doctor(
             help="From when on an open transaction is a problem; workers' own take milliseconds.",
         ),
     ] = 30.0,
-    worker: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--worker",
-            metavar="HOST:PORT",
-            help="Ask this worker, too; those on this machine are found.",
-            show_default=False,
-        ),
-    ] = None,
+    worker: Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check brokers, topics, records, offsets, workers, Postgres, clocks and disks; say what to do.

@@ -39,7 +39,7 @@ TimeZone = Annotated[
 _SPAN = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # What a table gets when it is not shown on a terminal: nothing is folded for a pipe.
-_PIPE_WIDTH = 240
+PIPE_WIDTH = 240
 
 
 def ask(question: Callable[[Any], Awaitable[T]], *, known_schema: bool = True) -> T:
@@ -158,7 +158,7 @@ def print_table(what: str, headings: Sequence[str], rows: Iterable[Sequence[obje
         # Text, not markup: what stands in brackets in a customer's name is no colour.
         table.add_row(*(Text(_shown(value)) for value in line))
     console = Console(highlight=False)
-    Console(highlight=False, width=console.width if console.is_terminal else _PIPE_WIDTH).print(table)
+    Console(highlight=False, width=console.width if console.is_terminal else PIPE_WIDTH).print(table)
 
 
 def _shown(value: object) -> str:

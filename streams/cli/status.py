@@ -11,6 +11,7 @@ import typer
 
 from streams.cli import panels
 from streams.cli.exits import Exit
+from streams.cli.history import PIPE_WIDTH
 from streams.cli.stack import DataDir, describe, local_status
 
 if TYPE_CHECKING:
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
     from streams.watch.judgement import Limits
     from streams.watch.seen import Pipeline, Wrong
 
-# What a table gets when it is not shown on a terminal: nothing is folded for a pipe.
-PIPE_WIDTH = 240
+
+Workers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--worker",
+        metavar="HOST:PORT",
+        help="Ask this worker, too; those on this machine are found.",
+        show_default=False,
+    ),
+]
 
 _EPILOG = """
 **Examples**
@@ -67,15 +76,7 @@ def _status(
         int,
         typer.Option("--letters", min=1, help="From so many dead letters on they need a person."),
     ] = 1,
-    worker: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--worker",
-            metavar="HOST:PORT",
-            help="Ask this worker, too; those on this machine are found.",
-            show_default=False,
-        ),
-    ] = None,
+    worker: Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show how far the pipeline is and what needs a person.
