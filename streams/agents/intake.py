@@ -1,7 +1,6 @@
 """What every inbound record goes through, whatever its topic: whose is it, what does it say, what follows."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 from zlib import crc32
 
@@ -11,14 +10,13 @@ from streams.domain.outcomes import Outcome
 from streams.runtime.batch import Batch
 from streams.runtime.unit import KafkaUnit
 from topics import moments
+from topics.decoders import Decode
 from topics.errors import WRONG_PARTITION, ContractError
 from topics.event import Source
 from topics.ids import StoreId
 from topics.keys import decode_key
 from topics.partitions import partition_of
 
-Decode = Callable[[bytes | None, datetime], Sequence[Any]]
-"""From a record's value and time to its messages; a part that was refused is its ContractError."""
 Decide = Callable[[Books, Any], Outcome]
 _Read = tuple[StoreId | None, Moment, bytes, Sequence[Any]]
 """Whose, when, the value, and its messages; of a record that cannot be read, the exception in their place."""
@@ -26,11 +24,6 @@ _Read = tuple[StoreId | None, Moment, bytes, Sequence[Any]]
 BLOCK = 50
 """So many records are read before the first of them is decided: each of the two runs faster while the
 processor's caches hold its code. Far more would push the orders themselves out of the caches."""
-
-
-def alone(decode: Callable[[bytes | None], Any]) -> Decode:
-    """Make a Decode of a decoder whose records hold one message each."""
-    return lambda value, _: (decode(value),)
 
 
 class Intake:

@@ -124,32 +124,12 @@ def _faults(topic: str, value: bytes | None) -> Iterator[str]:
     """Yield what is wrong with a record, a sentence for each part that is refused."""
     from datetime import UTC, datetime
 
-    from topics import decoders
+    from streams.redrive import contract
     from topics.errors import ContractError
 
-    if value is None and topic == "store.links":
-        return  # removes the link
-    try:
-        match topic:
-            case "ecom.orders":
-                parts = decoders.decode_orders(value, datetime.now(UTC))
-                yield from (f"order {p.part}: {p.detail}" for p in parts if isinstance(p, ContractError))
-            case "pos.inventory":
-                decoders.decode_inventory(value)
-            case "pos.sales":
-                decoders.decode_pos_sale(value)
-            case "pos.fulfillments":
-                decoders.decode_pos_fulfillment(value)
-            case "pos.products":
-                decoders.decode_product(value)
-            case "pos.customers":
-                decoders.decode_profile(value)
-            case "stock.corrections":
-                decoders.decode_correction(value)
-            case "store.links":
-                decoders.decode_link(value)
-    except ContractError as refusal:
-        yield refusal.detail
+    for one in contract.messages(topic, value, datetime.now(UTC)):
+        if isinstance(one, ContractError):
+            yield one.detail if one.part is None else f"order {one.part}: {one.detail}"
 
 
 def _payloads(files: Iterable[str], topic: str, *, raw: bool) -> Iterator[Payload]:

@@ -20,7 +20,7 @@ from streams.domain import (
 )
 from streams.domain.books import Books, Reader
 from streams.domain.holding import moment_of
-from streams.domain.inbox import DECODERS
+from streams.domain.inbox import DECODERS, Inbound
 from streams.domain.outcomes import Outcome
 from streams.domain.state import Held
 from streams.domain.waiting import POS_SUBJECT
@@ -66,6 +66,11 @@ def step(books: Books) -> Outcome | None:
     queues.leave(books, queues.BACKLOG, member)
     message: Any = DECODERS[held.topic].decode(held.body)
     _closed(books, message.order_id if isinstance(message, Order) else POS_SUBJECT)
+    return decide(books, message)
+
+
+def decide(books: Books, message: Inbound) -> Outcome:
+    """Decide a message of a store that is linked, whatever it is."""
     if isinstance(message, Order):
         return orders.take(books, message)
     if isinstance(message, InventoryLevel):

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Any
 from zlib import crc32
 
 import msgspec
 
 from streams.domain.books import Moment
-from topics import decoders, moments
+from topics import moments
 from topics.codec import decode_dead_letter
+from topics.decoders import MESSAGES
 from topics.event import Source
 from topics.ids import StoreId
 from topics.keys import decode_key
 from topics.partitions import partition_of
-
-Messages = Callable[[bytes | None, datetime], Sequence[Any]]
-
-DECODERS: dict[str, Messages] = {
-    "ecom.orders": decoders.decode_orders,
-    "pos.inventory": lambda value, _: (decoders.decode_inventory(value),),
-    "pos.products": lambda value, _: (decoders.decode_product(value),),
-    "pos.customers": lambda value, _: (decoders.decode_profile(value),),
-    "pos.sales": lambda value, _: (decoders.decode_pos_sale(value),),
-    "pos.fulfillments": lambda value, _: (decoders.decode_pos_fulfillment(value),),
-    "stock.corrections": lambda value, _: (decoders.decode_correction(value),),
-    "store.links": lambda value, _: (None if value is None else decoders.decode_link(value),),
-}
-"""What the agents decode each inbound topic with."""
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +45,7 @@ class Inbound:
             if partition_of(record.key, self._partitions) != record.partition:
                 return
             received_at = moments.of_record(record.timestamp)
-            messages = DECODERS[topic](record.value, received_at)
+            messages = MESSAGES[topic](record.value, received_at)
         except Exception:  # whatever it was then, too: the record is a dead letter
             return
         source = Source(topic=topic, partition=record.partition, offset=record.offset)

@@ -1,32 +1,20 @@
 """What today's contract says of a record, before it is sent again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from topics import decoders
+from topics.decoders import MESSAGES
 from topics.errors import ContractError
 from topics.inventory import InventoryLevel
 from topics.products import Product
 from topics.profiles import Profile
 
-_DECODERS: Mapping[str, Callable[[bytes | None], Any]] = {
-    "pos.inventory": decoders.decode_inventory,
-    "pos.sales": decoders.decode_pos_sale,
-    "pos.fulfillments": decoders.decode_pos_fulfillment,
-    "pos.products": decoders.decode_product,
-    "pos.customers": decoders.decode_profile,
-    "store.links": decoders.decode_link,
-    "stock.corrections": decoders.decode_correction,
-}
-
 
 def messages(topic: str, value: bytes | None, record_time: datetime) -> Sequence[Any]:
     """Return what the worker would read from the record; a part that it would refuse is its ContractError."""
     try:
-        if topic == "ecom.orders":
-            return decoders.decode_orders(value, record_time)
-        return (_DECODERS[topic](value),)
+        return MESSAGES[topic](value, record_time)
     except ContractError as error:
         return (error,)
 

@@ -1,36 +1,23 @@
 """One partition number's records, decided twice: as the links have it, and with another policy."""
 
-from typing import Any, Protocol
+from typing import Any
 from zlib import crc32
 
 import msgspec
 
+from storage.rows.entry import Record
 from streams.domain.books import Moment
 from streams.simulate.shelves import Shelves
 from streams.simulate.tally import Tally
-from streams.simulate.world import KINDS, World
+from streams.simulate.world import World
 from topics import moments
+from topics.decoders import MESSAGES
 from topics.errors import ContractError
 from topics.event import Event, Source
 from topics.ids import StoreId
 from topics.keys import decode_key
 from topics.links import StoreLink
 from topics.partitions import partition_of
-
-
-class Record(Protocol):
-    """A record of the log, as any Kafka client has it; `timestamp` is in milliseconds since 1970."""
-
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
 
 
 class Course:
@@ -55,13 +42,18 @@ class Course:
         """Decide a record in both."""
         try:
             store_id = decode_key(record.key)
-            if self._store is not None and store_id != self._store:
-                return
+        except ContractError:
+            # Nobody knows whose it is: of one store alone it is not asked.
+            self.refused += self._store is None
+            return
+        if self._store is not None and store_id != self._store:
+            return
+        try:
             if partition_of(record.key, self._partitions) != record.partition:
                 self.refused += 1
                 return
             received_at = moments.of_record(record.timestamp)
-            messages = KINDS[topic].decode(record.value, received_at)
+            messages = MESSAGES[topic](record.value, received_at)
         except (ContractError, RecursionError):
             self.refused += 1
             return

@@ -14,9 +14,10 @@ from streams.simulate.course import Course
 from streams.simulate.errors import SimulationError
 from streams.simulate.inputs import Reader
 from streams.simulate.tally import Figures, Tally, Work
-from streams.simulate.world import KINDS, LINKS
+from streams.simulate.world import LINKS
 from topics import moments
 from topics.codec import DECODERS
+from topics.decoders import MESSAGES
 from topics.ids import OrderId, StoreId
 from topics.keys import store_key
 from topics.partitions import partition_of
@@ -73,7 +74,7 @@ async def simulate(
     Nothing is written. Raises SimulationError when the topics cannot be read.
     """
     prefix = settings.worker.prefix
-    topics = [prefix + name for name in KINDS]
+    topics = [prefix + name for name in MESSAGES]
     sales = f"{prefix}sales"
     try:
         partitions = check_topics(await partition_counts([*topics, sales], settings.kafka))

@@ -1,65 +1,16 @@
 """One course of events: the rules over tables in memory, as the stock worker applies them to its own."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
-from streams.domain import (
-    backlog,
-    corrections,
-    inventory,
-    links,
-    orders,
-    pos_fulfillments,
-    pos_sales,
-    products,
-    profiles,
-    tables,
-    waiting,
-)
+from streams.domain import backlog, links, tables, waiting
 from streams.domain.books import Books, Moment
 from streams.domain.shop import Shop
-from topics.decoders import (
-    decode_correction,
-    decode_inventory,
-    decode_link,
-    decode_orders,
-    decode_pos_fulfillment,
-    decode_pos_sale,
-    decode_product,
-    decode_profile,
-)
 from topics.event import Event
 from topics.ids import StoreId
 
 LINKS = "store.links"
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """How the records of an inbound topic are read and decided."""
-
-    decode: Callable[[bytes | None, datetime], Sequence[Any]]
-    decide: Callable[[Books, Any], Any]
-
-
-def _alone(decode: Callable[[bytes | None], Any]) -> Callable[[bytes | None, datetime], Sequence[Any]]:
-    return lambda value, _: (decode(value),)
-
-
-KINDS: Mapping[str, Kind] = {
-    LINKS: Kind(_alone(lambda value: None if value is None else decode_link(value)), links.set_link),
-    "pos.products": Kind(_alone(decode_product), products.name),
-    "pos.customers": Kind(_alone(decode_profile), profiles.learn),
-    "pos.inventory": Kind(_alone(decode_inventory), inventory.count),
-    "ecom.orders": Kind(decode_orders, orders.take),
-    "pos.sales": Kind(_alone(decode_pos_sale), pos_sales.take),
-    "pos.fulfillments": Kind(_alone(decode_pos_fulfillment), pos_fulfillments.take),
-    "stock.corrections": Kind(_alone(decode_correction), corrections.correct),
-}
-"""Every inbound topic; of records of the same time those of the first topic come first."""
 
 
 class _WorldBooks(Books):
@@ -116,10 +67,12 @@ class World:
             self._work_off(store_id, moment, events)
         books = self.books(store_id, moment)
         try:
-            if topic != LINKS and waiting.must_wait(books):
+            if topic == LINKS:
+                links.set_link(books, message)
+            elif waiting.must_wait(books):
                 waiting.hold(books, message)
             else:
-                KINDS[topic].decide(books, message)
+                backlog.decide(books, message)
         except Exception:  # whatever it is, the worker refuses the record and goes on
             self.refused += 1
         else:

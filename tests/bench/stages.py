@@ -19,7 +19,7 @@ from deploy.demo import orders, store
 from streams.agents.backlogs import Backlogs
 from streams.agents.decision import UnitReader
 from streams.agents.effects import carry_out
-from streams.agents.intake import Intake, alone
+from streams.agents.intake import Intake
 from streams.domain import inventory, links, waiting
 from streams.domain import orders as rules
 from streams.domain.books import Books, Moment
@@ -27,7 +27,7 @@ from streams.runtime.batch import Batch
 from streams.runtime.unit import KafkaUnit
 from streams.runtime.worker import GC_THRESHOLDS
 from tests.plan import Plan
-from topics.decoders import decode_inventory, decode_link, decode_orders
+from topics.decoders import alone, decode_inventory, decode_link, decode_orders
 from topics.event import Source
 from topics.ids import StoreId
 

@@ -13,7 +13,7 @@ import pytest
 
 from deploy.demo import orders, store
 from streams.agents.backlogs import Backlogs
-from streams.agents.intake import Intake, alone
+from streams.agents.intake import Intake
 from streams.domain import inventory, links, pos_fulfillments, pos_sales
 from streams.domain import orders as rules
 from streams.runtime.batch import Batch
@@ -26,6 +26,7 @@ from tests.plan import Plan
 from tests.system.payloads import Payload, pos_fulfillment, pos_sale
 from topics.codec import DECODERS
 from topics.decoders import (
+    alone,
     decode_inventory,
     decode_link,
     decode_orders,

@@ -34,7 +34,7 @@ async def test_the_real_orders_under_another_policy_and_nothing_is_written(shop:
 
     assert told == again
     assert told["happened"] == told["own"]
-    assert (told["happened"]["orders"], told["reproduced"]) == (6, 6)
+    assert (told["happened"]["orders"], told["reproduced"], told["refused"]) == (6, 6, 0)
     assert (told["own"]["split"], told["simulated"]["split"], told["elsewhere"]) == (0, 1, 1)
     assert told["sample"] == [
         {"store_id": STORE, "order_id": "S1", "own": {"o2": 3}, "simulated": {"o1": 2, "o2": 1}}
