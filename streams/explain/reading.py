@@ -10,7 +10,6 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from streams.cancellation import heed_cancellation
 from streams.provision import ProvisionError
 from streams.runtime.errors import WorkerError
 from streams.runtime.startup import partition_counts
@@ -133,7 +132,6 @@ class Reading:
         try:
             position = first
             while position < end:
-                heed_cancellation()
                 fetched = await consumer.getmany(place, timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
                 records = fetched.get(place, [])
                 yield [record for record in records if record.offset < end]

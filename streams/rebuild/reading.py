@@ -9,7 +9,6 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.cancellation import heed_cancellation
 from streams.rebuild.errors import RebuildError
 from streams.settings import Settings
 
@@ -61,7 +60,6 @@ class Reading:
         left = {tp for tp, end in ends.items() if positions[tp] < end}
         moved_at = time.monotonic()
         while left:
-            heed_cancellation()
             for tp, records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).items():
                 yield [record for record in records if record.offset < ends[tp]]
             before = dict(positions)

@@ -11,7 +11,6 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from storage.operations.replays import Span
 from storage.progress import Place
-from streams.cancellation import heed_cancellation
 from streams.replay.errors import ReplayError
 from streams.settings import KafkaSettings
 
@@ -115,7 +114,6 @@ class Log:
             stands[tp] = span.begin
         idle_s = 0.0
         while behind:
-            heed_cancellation()
             try:
                 fetched: Mapping[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(
                     *behind, timeout_ms=POLL_MS, max_records=max_records

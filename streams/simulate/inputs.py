@@ -8,7 +8,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from streams.cancellation import heed_cancellation
 from streams.settings import KafkaSettings
 from streams.simulate.errors import SimulationError
 
@@ -104,7 +103,6 @@ class _Source:
         """See to it that the next record is there; there is none once all have been given out."""
         idle_s = 0.0
         while not self.records:
-            heed_cancellation()
             try:
                 before = await self._consumer.position(self.place)
                 if before >= self._end:
