@@ -35,6 +35,10 @@ def test(
     only_pytest: Annotated[
         bool, typer.Option("--only-pytest", help="Leave out formatting, lint and types.")
     ] = False,
+    long: Annotated[
+        bool,
+        typer.Option("--long", help="Leave none out: also repeats with other seeds, and the demo killed."),
+    ] = False,
 ) -> None:
     """Check formatting, lint and types, then run the tests on a real Kafka and Postgres.
 
@@ -45,7 +49,7 @@ def test(
         raise typer.BadParameter("tests come with a source checkout only; this is an installed package")
     checks = () if only_pytest else CHECKS
     failed = 0
-    for check in (*checks, ("pytest", *(context.args or AT_ONCE))):
+    for check in (*checks, ("pytest", *(context.args or AT_ONCE), *(("-m", "") if long else ()))):
         print(f"$ {' '.join(check)}", flush=True)
         # The tests come last whatever the checks say, so that the closing line is theirs.
         code = subprocess.run([sys.executable, "-m", *check], cwd=_ROOT, check=False).returncode  # noqa: S603

@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from deploy.demo.result import Options, Snapshot
 from deploy.demo.run import Demo
 from deploy.local.stack import Stack
@@ -28,6 +30,7 @@ class Killer:
             self._due += BETWEEN
 
 
+@pytest.mark.long
 async def test_every_part_of_the_demo_may_be_killed_and_the_sum_is_the_same(own_stack: Stack) -> None:
     demo = Demo(own_stack, OPTIONS)
     killer = Killer("stock", "postgres", "history", "kafka")

@@ -25,7 +25,7 @@ async def counting(bootstrap: str, prefix: str, tmp_path: Path) -> AsyncIterator
         yield counting
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 async def test_a_worker_killed_in_the_middle_of_a_load_loses_and_doubles_nothing(
     counting: Counting, seed: int
 ) -> None:

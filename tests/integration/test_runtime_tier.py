@@ -82,7 +82,7 @@ async def test_every_count_goes_up_by_one_wherever_its_row_is(small: Small) -> N
     await counting.assert_exactly_once()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 async def test_a_worker_killed_with_rows_on_disk_loses_and_doubles_nothing(small: Small, seed: int) -> None:
     counting, moments = small.counting, random.Random(seed)
     worker = small.start()
