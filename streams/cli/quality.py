@@ -22,6 +22,9 @@ AT_ONCE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 """Of the whole suite, two files at a time: most tests wait for servers and processes. In the order of their
 names: by the number of their tests, the longest files would come last."""
 
+LONG = ("-m", "", "--hypothesis-profile", "default")
+"""Also what is marked `long`, and random examples that no run before has had."""
+
 
 def register(app: typer.Typer) -> None:
     app.command(
@@ -37,7 +40,7 @@ def test(
     ] = False,
     long: Annotated[
         bool,
-        typer.Option("--long", help="Leave none out: also repeats with other seeds, and the demo killed."),
+        typer.Option("--long", help="Leave none out: also repeats with other seeds, and new examples."),
     ] = False,
 ) -> None:
     """Check formatting, lint and types, then run the tests on a real Kafka and Postgres.
@@ -49,7 +52,7 @@ def test(
         raise typer.BadParameter("tests come with a source checkout only; this is an installed package")
     checks = () if only_pytest else CHECKS
     failed = 0
-    for check in (*checks, ("pytest", *(context.args or AT_ONCE), *(("-m", "") if long else ()))):
+    for check in (*checks, ("pytest", *(context.args or AT_ONCE), *(LONG if long else ()))):
         print(f"$ {' '.join(check)}", flush=True)
         # The tests come last whatever the checks say, so that the closing line is theirs.
         code = subprocess.run([sys.executable, "-m", *check], cwd=_ROOT, check=False).returncode  # noqa: S603

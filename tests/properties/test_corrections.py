@@ -44,7 +44,7 @@ class WithAnOperator(BothSides):
             correction_id=f"c-{len(self.corrections)}",
             product_id=product_id,
             outlet_id=outlet_id,
-            revision=sums.revision + late,
+            revision=sums.revision - late,
             on_hand=on_hand,
             awaiting=awaiting,
             ledger=ledger if in_full else None,
