@@ -18,7 +18,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples at each run: only a change makes one fail. `tillstream test --long` draws new ones.
-hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("new", deadline=None)
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ JSON = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
 )
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 def paths(tree: Any, so_far: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -229,7 +229,7 @@ def test_a_payload_with_a_few_values_replaced_is_a_message_or_a_refusal(topic: s
     check()
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(nearly(order(deleted=False, deletedAt=None)))
 def test_the_quick_and_the_lenient_way_read_an_order_alike(value: bytes) -> None:
     def lenient(value: bytes | None) -> Any:

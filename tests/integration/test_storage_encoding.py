@@ -32,7 +32,7 @@ async def connection(database: str) -> AsyncIterator[Any]:
     await connection.close()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some=st.lists(numbers | st.sampled_from([Decimal(text) for text in EDGES]), min_size=1, max_size=50))
 async def test_numbers_arrive_as_they_are_scale_included(connection: Any, some: list[Decimal]) -> None:
     arrived = await connection.fetchval("SELECT $1::numeric[]::text[]", [str(number) for number in some])
@@ -41,7 +41,7 @@ async def test_numbers_arrive_as_they_are_scale_included(connection: Any, some: 
     assert [_scale(text) for text in arrived] == [_scale(format(number, "f")) for number in some]
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some=st.lists(times, min_size=1, max_size=50))
 async def test_times_arrive_to_the_microsecond_whatever_their_offset(
     connection: Any, some: list[datetime]

@@ -60,5 +60,5 @@ class WithAnOperator(BothSides):
             assert self.store.tables.rows["stock"] == before
 
 
-WithAnOperator.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+WithAnOperator.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
 TestWithAnOperator = WithAnOperator.TestCase

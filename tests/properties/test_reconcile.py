@@ -136,7 +136,7 @@ def damage(
     store.tables.apply(books)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(steps=STEPS, damaged=DAMAGE, dropped=st.sets(st.integers(0, 12), max_size=2))
 def test_after_the_corrections_nothing_differs_and_levels_are_the_sums_of_their_movements(
     steps: list[tuple[str, str, int]],

@@ -210,5 +210,5 @@ def told_by(event: Event) -> Event:
     return msgspec.structs.replace(event, processed_at=START)
 
 
-OnlineStore.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+OnlineStore.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestOnlineStore = OnlineStore.TestCase

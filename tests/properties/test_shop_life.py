@@ -156,5 +156,5 @@ class BothSides(OnlineStore):
             self.store.tell(data.draw(st.sampled_from(self.told_by_shop)))
 
 
-BothSides.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+BothSides.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestBothSides = BothSides.TestCase

@@ -180,7 +180,7 @@ def shared_disk() -> Iterator[Disk]:
         yield disk
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(steps, max_size=60))
 def test_two_tiers_are_what_a_plain_dictionary_would_be(shared_disk: Disk, steps: list[tuple]) -> None:  # type: ignore[type-arg]
     room = Room(0, 300, shared_disk)
