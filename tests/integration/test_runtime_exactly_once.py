@@ -92,6 +92,7 @@ def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
     kafka.kill()
 
 
+@pytest.mark.long  # tests/chaos kills the broker under the workers that the product has
 async def test_a_broker_killed_in_the_middle_of_a_load_costs_nothing(
     own_kafka: Kafka, prefix: str, tmp_path: Path
 ) -> None:
