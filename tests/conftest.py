@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import asyncpg
 import hypothesis
 import pytest
+from xdist.scheduler import Scheduling
 
 from deploy.local.stack import Stack
+from tests.scheduling import ByInstallation
 
 # Started in the background of a shell, a test run ignores Ctrl-C, and so would every command that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -20,6 +22,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # The same examples at each run: only a change makes one fail. `tillstream test --long` draws new ones.
 hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("new", deadline=None)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
+    return ByInstallation(config)
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ CHECKS = (
     ("mypy",),
 )
 AT_ONCE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-"""Of the whole suite, two files at a time: most tests wait for servers and processes. In the order of their
-names: by the number of their tests, the longest files would come last."""
+"""Of the whole suite, two files (tests/scheduling.py) at once: most tests wait for servers and processes. In
+the order of their names: by the number of their tests, the longest files would come last."""
 
 LONG = ("-m", "", "--hypothesis-profile", "new")
 """Also what is marked `long`, and random examples that no run before has had."""
