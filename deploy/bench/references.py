@@ -11,19 +11,30 @@ from importlib.util import find_spec
 import asyncpg
 import msgspec
 
+from deploy.bench.options import BenchError
+from deploy.bench.report import Figure
 from deploy.bench.site import Site
 
 STOP_S = 10.0
 _PROGRAMS = "tests.bench.references"
 
 
-class Bare(msgspec.Struct, frozen=True):
-    """What the bare clients did with the same records or rows: orders a second."""
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program did over and over, by its own clock: orders moved, rows restored …; memory in bytes."""
 
-    orders: int
+    count: int
     seconds: float
-    per_s: float
-    records: int
+    cpu_s: float
+    memory: int = 0
+
+    def figure(self, process: str) -> Figure:
+        """Return it as a rate."""
+        return Figure(
+            value=round(self.count / self.seconds, 1),
+            count=self.count,
+            seconds=self.seconds,
+            cpu_us={process: round(self.cpu_s / self.count * 1e6, 2)},
+        )
 
 
 def available() -> bool:
@@ -31,22 +42,33 @@ def available() -> bool:
     return find_spec("tests") is not None and find_spec(_PROGRAMS) is not None
 
 
-async def bare(site: Site, what: str) -> Bare:
-    """Run the bare clients over what the site has made: `move` records, `copy` rows."""
-    program = [sys.executable, "-m", f"{_PROGRAMS}.bare", what]
+async def bare(site: Site, *what: str) -> Done:
+    """Run the bare clients over what the site has made: `move` records, `copy` rows, `restore` a topic."""
+    return await run(site, f"{_PROGRAMS}.bare", *what)
+
+
+async def run(site: Site, module: str, *arguments: str) -> Done:
+    """Run a program that measures itself; raises BenchError when it fails."""
+    program = [sys.executable, "-m", module, *arguments]
     process = await asyncio.create_subprocess_exec(
         *program, env=_environment(site), stdout=asyncio.subprocess.PIPE
     )
-    answer, _ = await process.communicate()
+    try:
+        answer, _ = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
     if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(program)} ended with {process.returncode}; its own words are above")
-    return msgspec.json.decode(answer, type=Bare)
+        raise BenchError(f"{' '.join(program)} ended with {process.returncode}; its own words are above")
+    return msgspec.json.decode(answer, type=Done)
 
 
 @contextmanager
 def plain_faust(site: Site) -> Iterator[None]:
     """Have the plain Faust application run while the block does."""
-    with (site.logs / f"{site.name}-plain-faust.log").open("ab") as log:
+    name = "plain-faust"
+    with site.log(name).open("ab") as log:
         process = subprocess.Popen(  # noqa: S603  # our own program, no shell
             [sys.executable, "-m", f"{_PROGRAMS}.plain_faust"],
             env=_environment(site),
@@ -55,9 +77,11 @@ def plain_faust(site: Site) -> Iterator[None]:
             stderr=log,
             start_new_session=True,
         )
+    site.others[name] = process
     try:
         yield
     finally:
+        del site.others[name]
         process.terminate()
         try:
             process.wait(STOP_S)

@@ -1,7 +1,9 @@
 """A place to measure in: topics under a prefix of their own, a database of its own, workers by hand."""
 
 import os
-import time
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -12,10 +14,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from pydantic import SecretStr
 
-from deploy.demo import store
+from deploy.bench.options import BenchError
+from deploy.demo import orders, store
 from deploy.demo.keeper import WorkerProcess
 from deploy.demo.publisher import Publisher
+from deploy.local import ports
 from deploy.local.stack import Stack
+from deploy.verify.calm import Calm
 from deploy.verify.history import HistoryView
 from storage.schema import migrate_all
 from streams.provision import create
@@ -23,6 +28,8 @@ from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSe
 
 LEVEL = 1_000_000
 """Pieces of each ware at each outlet: a benchmark does not run out."""
+WORDS = 1_000
+"""So many characters of a log are shown of a process that failed."""
 
 
 class Site:
@@ -46,15 +53,23 @@ class Site:
             "TILLSTREAM_POSTGRES_DSN": self.dsn,
             "TILLSTREAM_PREFIX": f"{name}.",
             "TILLSTREAM_PARTITIONS": str(partitions),
+            "TILLSTREAM_HTTP_PORT": str(ports.choose(0)),
         }
+        self.others: dict[str, subprocess.Popen[bytes]] = {}
+        """Further processes by name: their CPU is counted too, and they may not end."""
         self.stock = self._worker("stock")
         self.history = self._worker("history")
         self.publisher = Publisher(bootstrap, partitions, f"{name}.")
         self.view = HistoryView(self.dsn)
+        self.calm = Calm(self.settings, self.view)
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
 
     def _worker(self, kind: str) -> WorkerProcess:
-        return WorkerProcess(kind, os.environ | self.environment, self.logs / f"{self.name}-{kind}.log")
+        return WorkerProcess(kind, os.environ | self.environment, self.log(kind))
+
+    def log(self, process: str) -> Path:
+        """Return where a process of this site writes what it says."""
+        return self.logs / f"{self.name}-{process}.log"
 
     async def __aenter__(self) -> Self:
         admin = await asyncpg.connect(self._admin_dsn)
@@ -63,6 +78,7 @@ class Site:
         await create(self.settings, partitions=self.settings.worker.partitions)
         await migrate_all(await self.view.connection())
         await self._admin.start()
+        await self.calm.start()
         await self.publisher.__aenter__()
         return self
 
@@ -72,14 +88,20 @@ class Site:
         await self.stock.stop()
         await self.history.stop()
         await self.publisher.__aexit__()
+        await self.calm.stop()
         await self.view.close()
         await self._admin.close()
 
-    async def set_up(self, stores: list[str]) -> None:
+    async def set_up(self, stores: Iterable[str]) -> None:
         """Publish the stores' links and stock."""
         for store_id in stores:
             await self.publisher.send("store.links", store_id, [store.link(store_id)])
             await self.publisher.send("pos.inventory", store_id, list(store.levels(store_id, LEVEL)))
+
+    async def publish_backlog(self, stores: list[str], count: int) -> None:
+        """Set the stores up, and publish so many orders of theirs."""
+        await self.set_up(stores)
+        await self.publisher.orders(orders.stream(count, stores))
 
     async def decided(self) -> int:
         """Return how many order records the stock worker has committed."""
@@ -90,9 +112,28 @@ class Site:
         orders = self.settings.worker.topic("ecom.orders")
         return sum(at.offset for place, at in offsets.items() if place.topic == orders)
 
+    def check(self) -> None:
+        """Raise BenchError when a process has ended that nobody stopped."""
+        workers = (self.stock, self.history)
+        ended = [worker.kind for worker in workers if worker.wanted and not worker.running]
+        ended += [name for name, process in self.others.items() if process.poll() is not None]
+        if ended:
+            raise BenchError(f"{self.name}: ended by itself: {', '.join(ended)}. {self.last_words()}")
+
+    def last_words(self) -> str:
+        """Return how the logs of what runs here end."""
+        logs = (self.log(name) for name in ("stock", "history", *self.others))
+        ends = (
+            f"{log.name} ends with:\n{log.read_text(errors='replace')[-WORDS:]}"
+            for log in logs
+            if log.exists()
+        )
+        return "\n".join(ends)
+
     def cpu_s(self) -> dict[str, float]:
         """Return the CPU seconds used so far, by part."""
         parts: dict[str, Any] = {"stock": self.stock.pid, "history": self.history.pid}
+        parts |= {name: process.pid for name, process in self.others.items()}
         for part in (self._stack.kafka, self._stack.postgres):
             parts[part.name] = part.server.pid if part.server is not None else None
         return {name: _cpu_s(pid) for name, pid in parts.items() if pid is not None}
@@ -109,7 +150,3 @@ def _cpu_s(pid: int) -> float:
         # Postgres' sessions come and go: those that ended are in their parent's children times.
         total += times.user + times.system + times.children_user + times.children_system
     return total
-
-
-def now() -> float:
-    return time.monotonic()

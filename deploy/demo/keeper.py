@@ -14,10 +14,14 @@ STOP_GRACE_S = 15.0
 
 
 class WorkerProcess:
-    """One worker (`stock` or `history`) as a child process, its log in a file."""
+    """One worker (`stock` or `history`) as a child process, its log in a file.
+
+    `wanted` says that it is meant to run: it was started, and not stopped since.
+    """
 
     def __init__(self, kind: str, environment: Mapping[str, str], log: Path) -> None:
         self.kind = kind
+        self.wanted = False
         self._environment = dict(environment)
         self._log = log
         self._child: subprocess.Popen[bytes] | None = None
@@ -31,6 +35,7 @@ class WorkerProcess:
         return self.pid is not None
 
     def start(self) -> None:
+        self.wanted = True
         with self._log.open("ab") as output:
             self._child = subprocess.Popen(  # noqa: S603 - our own command, no shell
                 [sys.executable, "-m", "streams.cli", "worker", self.kind, "--exit-with-parent"],
@@ -43,6 +48,7 @@ class WorkerProcess:
 
     async def stop(self) -> None:
         """Ask it to finish its unit and leave; after the grace, kill it: fail-stop is safe."""
+        self.wanted = False
         if self._child is None:
             return
         self._child.terminate()

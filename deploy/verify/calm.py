@@ -55,11 +55,15 @@ class Calm:
     async def reached(self) -> bool:
         """Tell; False also while a server is away."""
         try:
-            return await self._decided() and await self._in_postgres()
+            if not await self.decided():
+                return False
+            written, due = await self.written()
         except (KafkaError, *AWAY):
             return False
+        return written == due
 
-    async def _decided(self) -> bool:
+    async def decided(self) -> bool:
+        """Tell whether all that was published is decided and can be read; raises when a server is away."""
         ends = await self._written.end_offsets([*self._inbound, *self._outbound])
         offsets = await self._admin.list_consumer_group_offsets(self._settings.worker.app_id("stock"))
         if any(ends[tp] and (tp not in offsets or offsets[tp].offset < ends[tp]) for tp in self._inbound):
@@ -68,7 +72,9 @@ class Calm:
         visible = await self._visible.end_offsets(self._outbound)
         return all(visible[tp] == ends[tp] for tp in self._outbound)
 
-    async def _in_postgres(self) -> bool:
+    async def written(self) -> tuple[int, int]:
+        """Return how many offsets are in Postgres, and how many are committed; raises as `decided` does."""
         ends = await self._visible.end_offsets(self._materialised)
         progress = await self._history.progress()
-        return all(not end or progress.get((tp.topic, tp.partition), 0) >= end for tp, end in ends.items())
+        written = (min(end, progress.get((tp.topic, tp.partition), 0)) for tp, end in ends.items())
+        return sum(written), sum(ends.values())

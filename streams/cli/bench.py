@@ -1,23 +1,34 @@
-"""`tillstream bench`: how fast it is on this machine."""
+"""`tillstream bench`: how fast it is on this machine, and beside what it is compared with."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.bench.options import Part
 from streams.cli import panels
+from streams.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from deploy.bench.run import Ratios, References
+    from deploy.bench.options import Options
 
 _EPILOG = """
 **Examples**
 
-    tillstream bench                          about four minutes
+    tillstream bench                                  all of it, about eight minutes on an idle machine
 
-    tillstream bench --orders 200000 --json   a longer one, as one JSON object
+    tillstream bench --only stock --only history      only these parts
+
+    tillstream bench --orders 10000 --json            a shorter one, as one JSON object, ratios first
+
+    tillstream bench --only latency --rate 50 --rate 500 --seconds 60
+
+Compare ratios between machines, and CPU where other programs share the machine; rates only within one run.
+
+**Exit codes**  0 measured; 1 a measurement did not come to its end; 2 wrong options; 130 Ctrl-C
 """
 
 
@@ -27,61 +38,71 @@ def register(app: typer.Typer) -> None:
 
 
 def _bench(
+    only: Annotated[
+        list[Part] | None, typer.Option(help="Measure only this; may be given several times.")
+    ] = None,
     orders: Annotated[int, typer.Option(min=1_000, help="Orders of each backlog.")] = 60_000,
     stores: Annotated[int, typer.Option(min=1, max=999, help="Over how many stores.")] = 16,
     partitions: Annotated[int, typer.Option(min=1, max=64, help="Partitions of every topic.")] = 4,
-    rate: Annotated[float, typer.Option(min=1, help="Orders per second of the latency measurement.")] = 300.0,
-    seconds: Annotated[float, typer.Option(min=5, help="How long that lasts.")] = 30.0,
+    rate: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=1,
+            help="Orders per second of the latency; several times. [default: 100, 300]",
+            show_default=False,
+        ),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=5, help="How long each rate lasts.")] = 30.0,
+    rows: Annotated[int, typer.Option(min=10_000, help="Rows of the table that is restored.")] = 1_000_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure backlogs drained and latency, on an embedded Kafka and Postgres of its own."""
-    import msgspec
-    from rich.console import Console
-    from rich.table import Table
+    """Measure drains, latency, recovery, memory and replay on an embedded Kafka and Postgres of its own.
 
-    from deploy.bench.run import Options, measure
-    from deploy.local.progress import Terminal
-    from deploy.local.stack import Stack
+    In a source checkout each stands beside its reference, measured in the same run: a plain Faust
+    application, or the bare clients without any rules.
+    """
+    from deploy.bench.options import Options
     from streams import log
 
     log.silence_clients()
+    options = Options(orders=orders, stores=stores, partitions=partitions, seconds=seconds, rows=rows)
+    if only:
+        options = _replace(options, parts=tuple(only))
+    if rate:
+        options = _replace(options, rates=tuple(rate))
+    raise typer.Exit(_measure(options, as_json=as_json))
+
+
+def _replace(options: Options, **changes: object) -> Options:
+    import msgspec
+
+    return msgspec.structs.replace(options, **changes)
+
+
+def _measure(options: Options, *, as_json: bool) -> int:
+    import msgspec
+    from rich.console import Console
+
+    from deploy.bench.options import BenchError
+    from deploy.bench.run import measure
+    from deploy.local.progress import Terminal
+    from deploy.local.stack import Stack
+    from streams.cli.bench_view import Steps, tables
+
     console = Console(stderr=True)
-    options = Options(orders=orders, stores=stores, partitions=partitions, rate=rate, seconds=seconds)
-    with Stack.ephemeral() as stack:
-        stack.up(attached=True, progress=Terminal(console))
-        report = asyncio.run(measure(stack, options, console.print))
+    try:
+        with Stack.ephemeral() as stack:
+            stack.up(attached=True, progress=Terminal(console))
+            with Steps(console) as steps:
+                report = asyncio.run(measure(stack, options, steps))
+    except BenchError as error:
+        print(f"tillstream: {error}", file=sys.stderr)
+        return Exit.FAILED
+    except KeyboardInterrupt:
+        return 130
     if as_json:
         print(msgspec.json.encode(report).decode())
-        return
-    if report.ratios is not None and report.references is not None:
-        _print_ratios(report.ratios, report.references)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("measured")
-    table.add_column("orders/s", justify="right")
-    table.add_column("CPU per order (µs)")
-    for name, drain in (
-        ("stock worker, backlog", report.stock),
-        ("history worker, backlog", report.history),
-        ("end to end, backlog", report.end_to_end),
-    ):
-        cpu = ", ".join(f"{part} {used:.0f}" for part, used in drain.cpu_us_per_order.items())
-        table.add_row(name, f"{drain.per_s:,.0f}", cpu)
-    Console().print(table)
-    latency = report.latency
-    print(
-        f"at {latency.rate:.0f} orders/s: p50 {latency.p50_ms} ms, p99 {latency.p99_ms} ms from record to row"
-    )
-
-
-def _print_ratios(ratios: Ratios, beside: References) -> None:
-    for what, ratio, reference in (
-        (
-            "stock worker",
-            ratios.stock_to_bare,
-            f"bare consume-decode-produce, {beside.bare_move_per_s:,.0f}/s",
-        ),
-        ("history worker", ratios.history_to_copy, f"bare COPY, {beside.bare_copy_per_s:,.0f}/s"),
-        ("end to end", ratios.end_to_end_to_plain_faust, f"plain Faust, {beside.plain_faust_per_s:,.0f}/s"),
-        ("p99", ratios.p99_to_plain_faust, f"plain Faust's, {beside.plain_faust_p99_ms:.0f} ms"),
-    ):
-        print(f"{what:<16}{ratio:>7.2f} x {reference}")
+    else:
+        for table in tables(report):
+            Console().print(table)
+    return Exit.OK

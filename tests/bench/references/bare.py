@@ -1,14 +1,16 @@
 """The bare clients, without any rules: what the same records and the same rows cost at least.
 
-    python -m tests.bench.references.bare move    # consume and decode the orders, produce what they became
-    python -m tests.bench.references.bare copy    # COPY the rows of the history into empty tables
+    python -m tests.bench.references.bare move            # consume, decode, produce what orders became
+    python -m tests.bench.references.bare copy            # COPY the rows of the history into empty tables
+    python -m tests.bench.references.bare restore TOPIC   # consume a changelog into a dictionary
 
-Both take what a Tillstream under TILLSTREAM_PREFIX has made, hold it in memory first, and print one JSON
-object. `move` is exactly once too: transactions with the consumed offsets in them, one at a time for each
-partition.
+The first two take what a Tillstream under TILLSTREAM_PREFIX has made and hold it in memory first; each
+prints one JSON object. `move` is exactly once too: transactions with the consumed offsets in them, one at a
+time for each partition.
 """
 
 import asyncio
+import gc
 import itertools
 import sys
 import time
@@ -18,8 +20,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
+import psutil
+import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from deploy.bench.references import Done
 from storage.connection import connect
 from streams.provision import wanted
 from streams.settings import Settings, load_settings
@@ -36,16 +41,6 @@ TABLES = (
 )  # fmt: skip
 
 
-class Result(msgspec.Struct):
-    """Orders moved, or whose rows were copied, and in how many seconds."""
-
-    orders: int
-    seconds: float
-    per_s: float
-    records: int
-    """Records produced, or rows copied."""
-
-
 class Output(NamedTuple):
     """A record that a worker has produced."""
 
@@ -54,7 +49,7 @@ class Output(NamedTuple):
     headers: Sequence[tuple[str, bytes]]
 
 
-async def move(settings: Settings) -> Result:
+async def move(settings: Settings) -> Done:
     """Consume, decode and produce, per partition in transactions."""
     orders = settings.worker.topic("ecom.orders")
     outputs = {topic.full_name(settings.worker.prefix) for topic in OUTBOUND}
@@ -68,22 +63,21 @@ async def move(settings: Settings) -> Result:
         **settings.kafka.client_options(), isolation_level="read_committed", enable_auto_commit=False, **FETCH
     )
     await consumer.start()
-    partitions = sorted(consumer.partitions_for_topic(orders) or ())
-    places = [TopicPartition(orders, number) for number in partitions]
+    places = [TopicPartition(orders, number) for number in range(settings.worker.partitions)]
     consumer.assign(places)
     await consumer.seek_to_beginning(*places)
     ends = await consumer.end_offsets(places)
     counts = {place: end for place, end in ends.items() if end}
     producers = {place: await _producer(settings, place) for place in counts}
     shares = {place: _shares(made[place.partition], counts[place]) for place in counts}
-    left, orders_done, records = set(counts), 0, 0
-    busy: dict[TopicPartition, asyncio.Task[int]] = {}
-    begun = time.perf_counter()
+    left, orders_done = set(counts), 0
+    busy: dict[TopicPartition, asyncio.Task[None]] = {}
+    begun, used = time.perf_counter(), time.process_time()
     while left:
         fetched = await consumer.getmany(*left, timeout_ms=1_000, max_records=UNIT)
         for place, batch in fetched.items():
             if place in busy:
-                records += await busy.pop(place)
+                await busy.pop(place)
             now = datetime.now(UTC)
             for record in batch:
                 decode_orders(record.value, now)
@@ -94,10 +88,18 @@ async def move(settings: Settings) -> Result:
             )
             if after >= counts[place]:
                 left.discard(place)
-    records += sum(await asyncio.gather(*busy.values()))
-    seconds = time.perf_counter() - begun
+    await asyncio.gather(*busy.values())
+    done = _done(orders_done, begun, used)
     await asyncio.gather(consumer.stop(), *(producer.stop() for producer in producers.values()))
-    return Result(orders_done, round(seconds, 2), round(orders_done / seconds, 1), records)
+    return done
+
+
+def _done(count: int, begun: float, used: float) -> Done:
+    return Done(
+        count=count,
+        seconds=round(time.perf_counter() - begun, 3),
+        cpu_s=round(time.process_time() - used, 3),
+    )
 
 
 async def _producer(settings: Settings, place: TopicPartition) -> AIOKafkaProducer:
@@ -122,13 +124,11 @@ def _shares(made: dict[str, list[Output]], count: int) -> Any:
         }
 
 
-async def _produce(producer: AIOKafkaProducer, place: TopicPartition, after: int, shares: Any) -> int:
+async def _produce(producer: AIOKafkaProducer, place: TopicPartition, after: int, shares: Any) -> None:
     batches: dict[str, list[Any]] = defaultdict(list)
-    records = 0
     for share in shares:
         for topic, outputs in share.items():
             for output in outputs:
-                records += 1
                 full = (
                     not batches[topic]
                     or batches[topic][-1].append(
@@ -150,7 +150,6 @@ async def _produce(producer: AIOKafkaProducer, place: TopicPartition, after: int
     await producer.send_offsets_to_transaction({place: after}, "bare")
     await asyncio.gather(*sent)
     await producer.commit_transaction()
-    return records
 
 
 async def _read(settings: Settings, topics: set[str]) -> dict[int, dict[str, list[Output]]]:
@@ -159,9 +158,7 @@ async def _read(settings: Settings, topics: set[str]) -> dict[int, dict[str, lis
     )
     await consumer.start()
     places = [
-        TopicPartition(topic, number)
-        for topic in topics
-        for number in consumer.partitions_for_topic(topic) or ()
+        TopicPartition(topic, number) for topic in topics for number in range(settings.worker.partitions)
     ]
     consumer.assign(places)
     await consumer.seek_to_beginning(*places)
@@ -179,7 +176,7 @@ async def _read(settings: Settings, topics: set[str]) -> dict[int, dict[str, lis
     return made
 
 
-async def copy(settings: Settings) -> Result:
+async def copy(settings: Settings) -> Done:
     """COPY all rows of the history, a transaction for the rows of each so many sales."""
     connection = await connect(settings.postgres.connect_options(), name="tillstream bare")
     rows = {table: await connection.fetch(f"SELECT * FROM {table}") for table in TABLES}
@@ -187,19 +184,49 @@ async def copy(settings: Settings) -> Result:
     for table in TABLES:
         await connection.execute(f"CREATE TABLE bare.{table} (LIKE {table} INCLUDING ALL)")
     units = max(1, len(rows["sales"]) // UNIT)
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     for unit in range(units):
         async with connection.transaction():
             for table, all_rows in rows.items():
                 part = all_rows[unit * len(all_rows) // units : (unit + 1) * len(all_rows) // units]
                 await connection.copy_records_to_table(table, records=part, schema_name="bare")
-    seconds = time.perf_counter() - begun
+    done = _done(len(rows["sales"]), begun, used)
     await connection.execute("DROP SCHEMA bare CASCADE")
     await connection.close()
-    sales = len(rows["sales"])
-    return Result(sales, round(seconds, 2), round(sales / seconds, 1), sum(map(len, rows.values())))
+    return done
+
+
+async def restore(settings: Settings, topic: str) -> Done:
+    """Consume all of a topic, keep the last value of each key."""
+    table: dict[bytes, bytes] = {}
+    gc.collect()
+    before = psutil.Process().memory_info().rss
+    begun, used = time.perf_counter(), time.process_time()
+    consumer = AIOKafkaConsumer(
+        **settings.kafka.client_options(),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=8 << 20,
+    )
+    await consumer.start()
+    places = [TopicPartition(topic, number) for number in range(settings.worker.partitions)]
+    consumer.assign(places)
+    await consumer.seek_to_beginning(*places)
+    ends = await consumer.end_offsets(places)
+    left = {place for place, end in ends.items() if end}
+    while left:
+        fetched = await consumer.getmany(*left, timeout_ms=500)
+        for batch in fetched.values():
+            for record in batch:
+                table[record.key] = record.value
+        left = {place for place in left if await consumer.position(place) < ends[place]}
+    await consumer.stop()
+    done = _done(len(table), begun, used)
+    gc.collect()
+    return msgspec.structs.replace(done, memory=psutil.Process().memory_info().rss - before)
 
 
 if __name__ == "__main__":
-    what = {"move": move, "copy": copy}[sys.argv[1]]
-    print(msgspec.json.encode(asyncio.run(what(load_settings()))).decode())
+    what = {"move": move, "copy": copy, "restore": restore}[sys.argv[1]]
+    answer = uvloop.run(what(load_settings(), *sys.argv[2:]))
+    sys.stdout.buffer.write(msgspec.json.encode(answer))

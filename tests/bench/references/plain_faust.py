@@ -184,5 +184,5 @@ async def write(stream: Any) -> None:
 if __name__ == "__main__":
     import sys
 
-    sys.argv[1:] = ["worker", "--without-web", "--loglevel", "warning"]
+    sys.argv[1:] = ["worker", "--without-web", "--loglevel", "warn"]
     app.main()
