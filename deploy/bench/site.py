@@ -92,11 +92,15 @@ class Site:
         await self.view.close()
         await self._admin.close()
 
-    async def set_up(self, stores: Iterable[str]) -> None:
+    async def set_up(self, stores: Iterable[str], wares: int = len(store.WARES)) -> None:
         """Publish the stores' links and stock."""
         for store_id in stores:
             await self.publisher.send("store.links", store_id, [store.link(store_id)])
-            await self.publisher.send("pos.inventory", store_id, list(store.levels(store_id, LEVEL)))
+            await self.publisher.send("pos.inventory", store_id, self.levels(store_id, wares))
+
+    def levels(self, store_id: str, wares: int = len(store.WARES)) -> list[store.Payload]:
+        """Return the counts that a store begins with."""
+        return list(store.levels(store_id, LEVEL, wares))
 
     async def publish_backlog(self, stores: list[str], count: int) -> None:
         """Set the stores up, and publish so many orders of theirs."""
@@ -131,12 +135,16 @@ class Site:
         return "\n".join(ends)
 
     def cpu_s(self) -> dict[str, float]:
-        """Return the CPU seconds used so far, by part."""
-        parts: dict[str, Any] = {"stock": self.stock.pid, "history": self.history.pid}
-        parts |= {name: process.pid for name, process in self.others.items()}
+        """Return the CPU seconds used so far, by process."""
+        return {name: _cpu_s(pid) for name, pid in self.processes().items()}
+
+    def processes(self) -> dict[str, int]:
+        """Return what runs here, the servers included."""
+        found: dict[str, Any] = {"stock": self.stock.pid, "history": self.history.pid}
+        found |= {name: process.pid for name, process in self.others.items()}
         for part in (self._stack.kafka, self._stack.postgres):
-            parts[part.name] = part.server.pid if part.server is not None else None
-        return {name: _cpu_s(pid) for name, pid in parts.items() if pid is not None}
+            found[part.name] = part.server.pid if part.server is not None else None
+        return {name: pid for name, pid in found.items() if pid is not None}
 
 
 def _cpu_s(pid: int) -> float:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from deploy.demo.store import WARES, sku
+from deploy.demo.store import WARES, sku, ware_name
 
 FIRST_DAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NAMES = (
@@ -49,8 +49,8 @@ def _item(line_id: int, ware: int, quantity: int, price: float) -> dict[str, Any
         "tax": round(price - price / 1.15, 2),
         "shipping": 0,
         "quantityInStock": 0,
-        "name": WARES[ware],
-        "nameTranslated": {"en": WARES[ware]},
+        "name": ware_name(ware),
+        "nameTranslated": {"en": ware_name(ware)},
         "isShippingRequired": True,
         "weight": 0.4,
         "trackQuantity": True,
@@ -107,17 +107,17 @@ def _shipping(pickup: bool, chance: Random) -> dict[str, Any]:
     return option
 
 
-def order(number: int, chance: Random) -> tuple[str, bytes]:
-    """Return the id and the JSON of order `number`, drawn from `chance`."""
+def order(number: int, chance: Random, wares: int = len(WARES)) -> tuple[str, bytes]:
+    """Return the id and the JSON of order `number`, drawn from `chance`, of a store with so many wares."""
     order_id = f"D{number:07d}"
     placed = FIRST_DAY + timedelta(seconds=number)
     stamp, epoch = placed.strftime("%Y-%m-%d %H:%M:%S +0000"), int(placed.timestamp())
     person = chance.randrange(BUYERS)
     name = NAMES[person % len(NAMES)]
-    wares = chance.sample(range(len(WARES)), chance.choices((1, 2, 3), (55, 30, 15))[0])
+    bought = chance.sample(range(wares), chance.choices((1, 2, 3), (55, 30, 15))[0])
     items = [
         _item(number * 10 + place, ware, chance.choices((1, 2, 4), (80, 15, 5))[0], _price(ware))
-        for place, ware in enumerate(wares, start=1)
+        for place, ware in enumerate(bought, start=1)
     ]
     method, module, status = chance.choices(METHODS, WEIGHTS)[0]
     shipping = _shipping(chance.random() < 0.2, chance)
@@ -182,9 +182,11 @@ def order(number: int, chance: Random) -> tuple[str, bytes]:
     return order_id, orjson.dumps(payload)
 
 
-def stream(count: int, stores: Sequence[str], seed: int = 1) -> Iterator[Published]:
-    """Yield `count` orders over `stores`; the same seed gives the same orders."""
+def stream(
+    count: int, stores: Sequence[str], seed: int = 1, *, first: int = 1, wares: int = len(WARES)
+) -> Iterator[Published]:
+    """Yield `count` orders over `stores`, numbered from `first`; the same seed gives the same orders."""
     chance = Random(seed)  # noqa: S311 - a reproducible stream, not a secret
-    for number in range(1, count + 1):
-        order_id, value = order(number, chance)
+    for number in range(first, first + count):
+        order_id, value = order(number, chance, wares)
         yield Published(chance.choice(stores), order_id, value)

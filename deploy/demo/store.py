@@ -35,6 +35,12 @@ def sku(ware: int) -> str:
     return f"SKU-{ware + 1:03d}"
 
 
+def ware_name(ware: int) -> str:
+    """Return the name of a ware; a store with more of them than WARES has further makes of the same."""
+    make, kind = divmod(ware, len(WARES))
+    return f"{WARES[kind]} no. {make + 1}" if make else WARES[kind]
+
+
 def takes_at_once(store_id: str) -> bool:
     """Whether the store's point of sale takes goods off its level when it receives a sale (DOMAIN 4)."""
     return store_id in _TAKING
@@ -82,20 +88,20 @@ def _count(product_id: str, product_sku: str, name: str, outlet: str, level: int
     }
 
 
-def levels(store_id: str, per_outlet: int) -> Iterator[Payload]:
+def levels(store_id: str, per_outlet: int, wares: int = len(WARES)) -> Iterator[Payload]:
     """Yield the store's inventory records: every ware at every outlet, or the named orders' own table."""
     if store_id in _LEVELS:
         for name, counts in _LEVELS[store_id].items():
             for (outlet, _, _), level in zip(OUTLETS, counts, strict=True):
                 yield _count(f"product-{name.lower()}", name, name.capitalize(), outlet, level)
         return
-    for ware, name in enumerate(WARES):
+    for ware in range(wares):
         for place, (outlet, _, _) in enumerate(OUTLETS):
             # Uneven on purpose: some orders need two outlets.
             yield _count(
                 f"product-{ware + 1:03d}",
                 sku(ware),
-                name,
+                ware_name(ware),
                 outlet,
                 per_outlet * (ware + place) % 7 + per_outlet,
             )

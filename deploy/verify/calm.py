@@ -64,13 +64,20 @@ class Calm:
 
     async def decided(self) -> bool:
         """Tell whether all that was published is decided and can be read; raises when a server is away."""
-        ends = await self._written.end_offsets([*self._inbound, *self._outbound])
-        offsets = await self._admin.list_consumer_group_offsets(self._settings.worker.app_id("stock"))
-        if any(ends[tp] and (tp not in offsets or offsets[tp].offset < ends[tp]) for tp in self._inbound):
+        if await self.undecided():
             return False
+        ends = await self._written.end_offsets(self._outbound)
         # The offsets of a transaction may be visible a moment before its records are.
         visible = await self._visible.end_offsets(self._outbound)
         return all(visible[tp] == ends[tp] for tp in self._outbound)
+
+    async def undecided(self) -> int:
+        """Return how many inbound records wait for their decision; raises as `decided` does."""
+        ends = await self._written.end_offsets(self._inbound)
+        offsets = await self._admin.list_consumer_group_offsets(self._settings.worker.app_id("stock"))
+        # A group that has committed nothing yet says so with an offset below zero, or with none.
+        done = (max(0, offsets[tp].offset) if tp in offsets else 0 for tp in ends)
+        return sum(max(0, end - at) for end, at in zip(ends.values(), done, strict=True))
 
     async def written(self) -> tuple[int, int]:
         """Return how many offsets are in Postgres, and how many are committed; raises as `decided` does."""

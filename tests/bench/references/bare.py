@@ -15,7 +15,7 @@ import itertools
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -227,6 +227,7 @@ async def restore(settings: Settings, topic: str) -> Done:
 
 
 if __name__ == "__main__":
-    what = {"move": move, "copy": copy, "restore": restore}[sys.argv[1]]
-    answer = uvloop.run(what(load_settings(), *sys.argv[2:]))
+    programs: dict[str, Callable[..., Coroutine[Any, Any, Done]]]
+    programs = {"move": move, "copy": copy, "restore": restore}
+    answer = uvloop.run(programs[sys.argv[1]](load_settings(), *sys.argv[2:]))
     sys.stdout.buffer.write(msgspec.json.encode(answer))

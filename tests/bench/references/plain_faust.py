@@ -8,6 +8,7 @@ versions, customers, payments, edits, dead letters) and promises less: at least 
 """
 
 import os
+import tempfile
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -98,15 +99,17 @@ app = faust.App(
     f"{PREFIX}plain",
     broker=f"kafka://{os.environ['TILLSTREAM_KAFKA_BOOTSTRAP']}",
     store="memory://",
+    datadir=tempfile.mkdtemp(prefix="plain-faust-"),
     topic_partitions=PARTITIONS,
     web_enabled=False,
     topic_allow_declare=True,
     consumer_auto_offset_reset="earliest",
 )
 orders = app.topic(f"{PREFIX}ecom.orders", key_type=str, value_type=Order)
-sales = app.topic(f"{PREFIX}plain.sales", key_type=str, value_type=Sale, partitions=PARTITIONS)
+# Its own topics: `internal` lets it make them.
+sales = app.topic(f"{PREFIX}plain.sales", key_type=str, value_type=Sale, partitions=PARTITIONS, internal=True)
 fulfillments = app.topic(
-    f"{PREFIX}plain.fulfillments", key_type=str, value_type=Fulfillment, partitions=PARTITIONS
+    f"{PREFIX}plain.fulfillments", key_type=str, value_type=Fulfillment, partitions=PARTITIONS, internal=True
 )
 allocated = app.Table("plain_allocated", default=int, key_type=str, value_type=int, partitions=PARTITIONS)
 
@@ -114,6 +117,7 @@ allocated = app.Table("plain_allocated", default=int, key_type=str, value_type=i
 @app.agent(orders)
 async def decide(stream: Any) -> None:
     """Promise every line, and tell what came of it."""
+    await fulfillments.maybe_declare()  # no agent of ours reads it, so nobody else does
     async for event in stream.events():
         order: Order = event.value
         store_id: str = event.key
@@ -184,5 +188,8 @@ async def write(stream: Any) -> None:
 if __name__ == "__main__":
     import sys
 
+    from streams.runtime.parent import exit_with_parent
+
+    exit_with_parent()
     sys.argv[1:] = ["worker", "--without-web", "--loglevel", "warn"]
     app.main()
