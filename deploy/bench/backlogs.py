@@ -52,13 +52,18 @@ async def drain_stock(site: Site, count: int, tell: Teller) -> Figure:
     """Have the stock worker decide a backlog of so many orders, and end."""
     before = await site.decided()
     site.stock.start()
+    figure = await decide(site, before, count, tell)
+    await site.stock.stop()
+    return figure
+
+
+async def decide(site: Site, before: int, count: int, tell: Teller) -> Figure:
+    """Wait until the stock workers have decided so many orders more than `before`."""
 
     async def decided() -> int:
         return await site.decided() - before
 
-    figure = await drain(site, count, count, decided, tell)
-    await site.stock.stop()
-    return figure
+    return await drain(site, count, count, decided, tell)
 
 
 async def drain_history(site: Site, count: int, tell: Teller) -> Figure:
@@ -66,14 +71,19 @@ async def drain_history(site: Site, count: int, tell: Teller) -> Figure:
     await until_met(site, site.calm.decided)
     before, end = await site.calm.written()
     site.history.start()
+    figure = await write(site, before, end, count, tell)
+    await site.history.stop()
+    return figure
+
+
+async def write(site: Site, before: int, end: int, count: int, tell: Teller) -> Figure:
+    """Wait until the history workers have written what came of so many orders, from one offset to another."""
 
     async def written() -> int:
         offsets = (await site.calm.written())[0] - before
         return offsets * count // (end - before)
 
-    figure = await drain(site, count, count, written, tell)
-    await site.history.stop()
-    return figure
+    return await drain(site, count, count, written, tell)
 
 
 async def end_to_end(stack: Stack, options: Options, tell: Teller) -> list[Measured]:

@@ -1,5 +1,6 @@
 """A place to measure in: topics under a prefix of their own, a database of its own, workers by hand."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterable
@@ -57,15 +58,22 @@ class Site:
         }
         self.others: dict[str, subprocess.Popen[bytes]] = {}
         """Further processes by name: their CPU is counted too, and they may not end."""
-        self.stock = self._worker("stock")
-        self.history = self._worker("history")
+        self._workers: dict[str, WorkerProcess] = {}
+        self.stock = self.worker("stock")
+        self.history = self.worker("history")
         self.publisher = Publisher(bootstrap, partitions, f"{name}.")
         self.view = HistoryView(self.dsn)
         self.calm = Calm(self.settings, self.view)
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
 
-    def _worker(self, kind: str) -> WorkerProcess:
-        return WorkerProcess(kind, os.environ | self.environment, self.log(kind))
+    def worker(self, kind: str, number: int = 0) -> WorkerProcess:
+        """Add a worker; those of a kind beside the first, which the site has, are numbered from 1."""
+        name = f"{kind}-{number}" if number else kind
+        environment = os.environ | self.environment
+        if number:
+            environment |= {"TILLSTREAM_INSTANCE_ID": f"{self.name}-{name}", "TILLSTREAM_HTTP_PORT": "0"}
+        self._workers[name] = WorkerProcess(kind, environment, self.log(name))
+        return self._workers[name]
 
     def log(self, process: str) -> Path:
         """Return where a process of this site writes what it says."""
@@ -85,8 +93,7 @@ class Site:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.stock.stop()
-        await self.history.stop()
+        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
         await self.publisher.__aexit__()
         await self.calm.stop()
         await self.view.close()
@@ -118,15 +125,15 @@ class Site:
 
     def check(self) -> None:
         """Raise BenchError when a process has ended that nobody stopped."""
-        workers = (self.stock, self.history)
-        ended = [worker.kind for worker in workers if worker.wanted and not worker.running]
+        workers = self._workers.items()
+        ended = [name for name, worker in workers if worker.wanted and not worker.running]
         ended += [name for name, process in self.others.items() if process.poll() is not None]
         if ended:
             raise BenchError(f"{self.name}: ended by itself: {', '.join(ended)}. {self.last_words()}")
 
     def last_words(self) -> str:
         """Return how the logs of what runs here end."""
-        logs = (self.log(name) for name in ("stock", "history", *self.others))
+        logs = (self.log(name) for name in (*self._workers, *self.others))
         ends = (
             f"{log.name} ends with:\n{log.read_text(errors='replace')[-WORDS:]}"
             for log in logs
@@ -140,7 +147,7 @@ class Site:
 
     def processes(self) -> dict[str, int]:
         """Return what runs here, the servers included."""
-        found: dict[str, Any] = {"stock": self.stock.pid, "history": self.history.pid}
+        found: dict[str, Any] = {name: worker.pid for name, worker in self._workers.items()}
         found |= {name: process.pid for name, process in self.others.items()}
         for part in (self._stack.kafka, self._stack.postgres):
             found[part.name] = part.server.pid if part.server is not None else None

@@ -8,7 +8,7 @@ versions, customers, payments, edits, dead letters) and promises less: at least 
 """
 
 import os
-import tempfile
+from tempfile import gettempdir
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -99,7 +99,7 @@ app = faust.App(
     f"{PREFIX}plain",
     broker=f"kafka://{os.environ['TILLSTREAM_KAFKA_BOOTSTRAP']}",
     store="memory://",
-    datadir=tempfile.mkdtemp(prefix="plain-faust-"),
+    datadir=f"{gettempdir()}/plain-faust",
     topic_partitions=PARTITIONS,
     web_enabled=False,
     topic_allow_declare=True,
