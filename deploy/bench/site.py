@@ -29,7 +29,7 @@ from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSe
 
 LEVEL = 1_000_000
 """Pieces of each ware at each outlet: a benchmark does not run out."""
-WORDS = 1_000
+WORDS = 6_000
 """So many characters of a log are shown of a process that failed."""
 
 
