@@ -25,6 +25,7 @@ from deploy.demo.keeper import WorkerProcess
 from deploy.local.stack import Stack
 from streams import log
 from tests.bench.telling import Lines
+from topics.registry import INBOUND, OUTBOUND
 
 PARTITIONS = 4
 STORES = 16
@@ -34,11 +35,31 @@ OWNS = "owns partitions ["
 RESULT = Path(__file__).parents[2] / "docs" / "measurements" / "scaling.json"
 
 
+_WRITTEN = "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn, pg_database_size(current_database())"
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes in logs and files; the write-ahead log counts from the server's beginning."""
+
+    inbound: int
+    outgoing: int
+    changelogs: int
+    write_ahead: int
+    database: int
+
+    def per(self, before: "Volume", orders: int) -> Mapping[str, int]:
+        """Return what was added for each order."""
+        return {
+            name: (getattr(self, name) - getattr(before, name)) // orders for name in self.__struct_fields__
+        }
+
+
 class Drained(msgspec.Struct, frozen=True, kw_only=True):
-    """A backlog: first decided, then written."""
+    """A backlog: first decided, then written; `bytes` are those of an order."""
 
     stock: Figure
     history: Figure
+    bytes: Mapping[str, int]
 
 
 class Scaling(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +78,7 @@ class Crew:
         self.name = name
         self.site = Site(stack, name.replace(" ", "-"), PARTITIONS)
         self.rounds: list[Drained] = []
+        self._logs = stack.data_dir / "kafka" / "data"
         self._stores = store.store_ids(stores)
         self._orders = 0
         self._stock = {"stock": self.site.stock}
@@ -86,6 +108,7 @@ class Crew:
         """Decide and write a backlog."""
         tell.begin(f"{self.name}: {count:,} orders")
         site = self.site
+        volume = await self._volume()
         await site.publisher.orders(orders.stream(count, self._stores, self._orders, first=self._orders + 1))
         before, self._orders = self._orders, self._orders + count
         _start(self._stock)
@@ -96,7 +119,25 @@ class Crew:
         _start(self._history)
         history = await write(site, begin, end, count, tell)
         await _stop(self._history)
-        self.rounds.append(Drained(stock=stock, history=history))
+        added = (await self._volume()).per(volume, count)
+        self.rounds.append(Drained(stock=stock, history=history, bytes=added))
+
+    async def _volume(self) -> Volume:
+        prefix = self.site.settings.worker.prefix
+        inbound = [prefix + topic.name for topic in INBOUND]
+        outgoing = [prefix + topic.name for topic in OUTBOUND]
+        written, database = await (await self.site.view.connection()).fetchrow(_WRITTEN)
+        return Volume(
+            inbound=self._log_bytes(inbound),
+            outgoing=self._log_bytes(outgoing),
+            changelogs=self._log_bytes([f"{prefix}stock-*-changelog"]),
+            write_ahead=int(written),
+            database=database,
+        )
+
+    def _log_bytes(self, topics: Iterable[str]) -> int:
+        logs = self._logs.glob
+        return sum(log.stat().st_size for topic in topics for log in logs(f"{topic}-[0-9]*/*.log"))
 
 
 def _start(workers: Mapping[str, WorkerProcess]) -> None:
@@ -173,6 +214,8 @@ def main() -> None:
         costs = ", ".join(f"{process} {used:.0f}" for process, used in scaling.cpu_us[name].items())
         print(f"{name:12} stock {rates['stock']:,.0f}/s, history {rates['history']:,.0f}/s")
         print(f"{'':12} µs per order: {costs}")
+    sizes = ", ".join(f"{name} {size}" for name, size in scaling.rounds["one worker"][-1].bytes.items())
+    print(f"bytes per order: {sizes}")
 
 
 if __name__ == "__main__":
