@@ -98,5 +98,8 @@ async def drain(site: Site, orders: int, due: int, count: Count, tell: Teller) -
     """
     first = await until(site, 1, count, tell)
     watch = Stopwatch(site)
+    measured = round(orders * (due - first) / due)
+    if measured == 0:
+        raise BenchError(f"{site.name}: {orders} orders were done at once, which is no measure: take more")
     await until(site, due, count, tell)
-    return watch.figure(max(1, round(orders * (due - first) / due)))
+    return watch.figure(measured)

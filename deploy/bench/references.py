@@ -51,7 +51,7 @@ async def run(site: Site, module: str, *arguments: str) -> Done:
     """Run a program that measures itself; raises BenchError when it fails."""
     program = [sys.executable, "-m", module, *arguments]
     process = await asyncio.create_subprocess_exec(
-        *program, env=_environment(site), stdout=asyncio.subprocess.PIPE
+        *program, env=_environment(site), stdout=asyncio.subprocess.PIPE, start_new_session=True
     )
     try:
         answer, _ = await process.communicate()

@@ -29,6 +29,8 @@ from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSe
 
 LEVEL = 1_000_000
 """Pieces of each ware at each outlet: a benchmark does not run out."""
+OWNS = "owns partitions ["
+"""What a worker says when it is ready for records."""
 WORDS = 6_000
 """So many characters of a log are shown of a process that failed."""
 
@@ -122,6 +124,12 @@ class Site:
             return 0  # a new broker makes its offsets topic when the first group asks
         orders = self.settings.worker.topic("ecom.orders")
         return sum(at.offset for place, at in offsets.items() if place.topic == orders)
+
+    def assignments(self, process: str) -> list[int]:
+        """Return how many partitions a worker got each time that it got any, over all its starts."""
+        log = self.log(process)
+        said = log.read_text(errors="replace").split(OWNS)[1:] if log.exists() else []
+        return [len(after.partition("]")[0].split(",")) for after in said]
 
     def check(self) -> None:
         """Raise BenchError when a process has ended that nobody stopped."""

@@ -41,7 +41,9 @@ def _bench(
     only: Annotated[
         list[Part] | None, typer.Option(help="Measure only this; may be given several times.")
     ] = None,
-    orders: Annotated[int, typer.Option(min=1_000, help="Orders of each backlog.")] = 60_000,
+    orders: Annotated[
+        int, typer.Option(min=1_000, help="Orders of each backlog; few measure coarsely.")
+    ] = 60_000,
     stores: Annotated[int, typer.Option(min=1, max=999, help="Over how many stores.")] = 16,
     partitions: Annotated[int, typer.Option(min=1, max=64, help="Partitions of every topic.")] = 4,
     rate: Annotated[

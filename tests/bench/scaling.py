@@ -31,7 +31,6 @@ PARTITIONS = 4
 STORES = 16
 SESSION_S = 120
 """Workers are stopped and started again between backlogs: each gets the partitions back that it had."""
-OWNS = "owns partitions ["
 RESULT = Path(__file__).parents[2] / "docs" / "measurements" / "scaling.json"
 
 
@@ -93,16 +92,12 @@ class Crew:
         for workers in (self._stock, self._history):
 
             async def shared(names: Iterable[str] = tuple(workers)) -> bool:
-                return all(self._owned(name) == PARTITIONS // len(self._stock) for name in names)
+                each = [PARTITIONS // len(self._stock)]
+                return all(self.site.assignments(name)[-1:] == each for name in names)
 
             _start(workers)
             await until_met(self.site, shared)
             await _stop(workers)
-
-    def _owned(self, name: str) -> int:
-        """Return how many partitions a worker was given last, as its log says."""
-        _, said, owned = self.site.log(name).read_text().rpartition(OWNS)
-        return len(owned.partition("]")[0].split(",")) if said else 0
 
     async def round(self, count: int, tell: Lines) -> None:
         """Decide and write a backlog."""
@@ -199,7 +194,7 @@ def _least(figures: list[Figure], kind: str) -> float:
 def main() -> None:
     """Measure, write the result, print it."""
     options = argparse.ArgumentParser(prog="python -m tests.bench.scaling")
-    options.add_argument("--orders", type=int, default=30_000, help="of each backlog")
+    options.add_argument("--orders", type=int, default=60_000, help="of each backlog")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--to", type=Path, default=RESULT)
     chosen = options.parse_args()
