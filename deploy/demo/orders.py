@@ -24,7 +24,7 @@ METHODS: Sequence[tuple[str, str | None, str]] = (
 )
 WEIGHTS = (45, 20, 15, 10, 10)
 BUYERS = 1_000
-"""Of each store; so there are first orders and later ones of the same customer."""
+"""Of each store, unless told; so there are first orders and later ones of the same customer."""
 
 
 class Published(NamedTuple):
@@ -107,12 +107,12 @@ def _shipping(pickup: bool, chance: Random) -> dict[str, Any]:
     return option
 
 
-def order(number: int, chance: Random, wares: int = len(WARES)) -> tuple[str, bytes]:
-    """Return the id and the JSON of order `number`, drawn from `chance`, of a store with so many wares."""
+def order(number: int, chance: Random, wares: int = len(WARES), buyers: int = BUYERS) -> tuple[str, bytes]:
+    """Return the id and the JSON of order `number`, drawn from `chance`, of a store with so many of both."""
     order_id = f"D{number:07d}"
     placed = FIRST_DAY + timedelta(seconds=number)
     stamp, epoch = placed.strftime("%Y-%m-%d %H:%M:%S +0000"), int(placed.timestamp())
-    person = chance.randrange(BUYERS)
+    person = chance.randrange(buyers)
     name = NAMES[person % len(NAMES)]
     bought = chance.sample(range(wares), chance.choices((1, 2, 3), (55, 30, 15))[0])
     items = [
@@ -183,10 +183,16 @@ def order(number: int, chance: Random, wares: int = len(WARES)) -> tuple[str, by
 
 
 def stream(
-    count: int, stores: Sequence[str], seed: int = 1, *, first: int = 1, wares: int = len(WARES)
+    count: int,
+    stores: Sequence[str],
+    seed: int = 1,
+    *,
+    first: int = 1,
+    wares: int = len(WARES),
+    buyers: int = BUYERS,
 ) -> Iterator[Published]:
     """Yield `count` orders over `stores`, numbered from `first`; the same seed gives the same orders."""
     chance = Random(seed)  # noqa: S311 - a reproducible stream, not a secret
     for number in range(first, first + count):
-        order_id, value = order(number, chance, wares)
+        order_id, value = order(number, chance, wares, buyers)
         yield Published(chance.choice(stores), order_id, value)

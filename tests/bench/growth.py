@@ -5,8 +5,8 @@
 
 Five installations on one stack: a base, and four that have ten times its stores, its SKUs of each store, its
 backlog, or its history. In each round they take turns: the workers of one start, and are given a backlog.
-What counts is the CPU that each process takes for an order from then on, the least of the rounds, so that what
-else the machine does matters little. Exit code 1: it is not flat.
+What counts is the CPU that each process takes for an order from then on, the least of the rounds, so that
+what else the machine does matters little. Exit code 1: it is not flat.
 """
 
 import argparse
@@ -34,10 +34,15 @@ RESULT = Path(__file__).parents[2] / "docs" / "measurements" / "growth.json"
 
 
 class Scale(msgspec.Struct, frozen=True, kw_only=True):
-    """How large an installation is; `backlog` and `history` in orders, `skus` of each store."""
+    """How large an installation is; `backlog` and `history` in orders, `skus` and `buyers` of each store.
+
+    Tenfold stores have as many buyers as the base's in all, so that as many orders are by new customers: they
+    cost more, whatever the size.
+    """
 
     stores: int = 16
     skus: int = 20
+    buyers: int = 100
     backlog: int
     history: int
 
@@ -86,8 +91,9 @@ class Installation:
     async def _take(self, count: int, tell: Lines) -> dict[str, float]:
         tell.begin(f"{self.name}: {count:,} orders")
         stream = orders.stream(
-            count, self._stores, self._orders, first=self._orders + 1, wares=self.scale.skus
-        )
+            count, self._stores, self._orders,
+            first=self._orders + 1, wares=self.scale.skus, buyers=self.scale.buyers,
+        )  # fmt: skip
         made = list(stream)  # so that they come faster than they are decided
         await self._start()
         watch = Stopwatch(self.site)
@@ -117,10 +123,12 @@ async def measure(stack: Stack, base: Scale, rounds: int, tell: Lines) -> Growth
     machine = Machine.this()
     scales = {
         "base": base,
-        "stores": msgspec.structs.replace(base, stores=base.stores * TENFOLD),
+        "stores": msgspec.structs.replace(base, stores=base.stores * TENFOLD, buyers=base.buyers // TENFOLD),
         "SKUs": msgspec.structs.replace(base, skus=base.skus * TENFOLD),
         "backlog": msgspec.structs.replace(base, backlog=base.backlog * TENFOLD),
-        "history": msgspec.structs.replace(base, history=base.history * TENFOLD),
+        "history": msgspec.structs.replace(
+            base, history=base.history * TENFOLD, buyers=base.buyers * TENFOLD
+        ),
     }
     async with AsyncExitStack() as sites:
         installations = [Installation(name, scale, stack) for name, scale in scales.items()]
