@@ -26,7 +26,8 @@ from deploy.local.stack import Stack
 from streams import log
 from tests.bench.telling import Lines
 
-PARTITIONS = 4
+PARTITIONS = 1
+"""An order costs its lane the same, however many others there are."""
 TENFOLD = 10
 FLAT_WITHIN = 1.2
 PROCESSES = {"stock worker": "stock", "history worker": "history", "Postgres": "postgres", "broker": "kafka"}
