@@ -10,7 +10,7 @@ import time
 import msgspec
 import psutil
 import uvloop
-from faust.types import TP
+from aiokafka.structs import TopicPartition
 
 from deploy.bench.references import Done
 from streams.runtime.recovery import restore
@@ -22,7 +22,7 @@ from streams.settings import Settings, load_settings
 async def restoring(settings: Settings, topic: str) -> Done:
     """Read the topic into empty rows."""
     gc.set_threshold(*GC_THRESHOLDS)
-    tables = {TP(topic, number): Rows() for number in range(settings.worker.partitions)}
+    tables = {TopicPartition(topic, number): Rows() for number in range(settings.worker.partitions)}
     gc.collect()
     before = psutil.Process().memory_info().rss
     begun, used = time.perf_counter(), time.process_time()
