@@ -64,8 +64,9 @@ class Faults:
             keeper.held.discard(worker.name)
 
     async def _look_at_offsets(self, partitions: Collection[int]) -> None:
+        settings = self._site.settings
         try:
-            found = await offsets.ahead(self._site.settings, partitions)
+            found = await offsets.ahead(settings, settings.worker.app_id("stock"), partitions)
         except KafkaError:
             return  # the broker is away, too: nothing can be seen
         for text in found:

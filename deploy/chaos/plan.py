@@ -12,8 +12,6 @@ SLOTS = 2
 """Workers of each kind."""
 SESSION_S = 3.0
 """After so long without a sign of life a worker is replaced."""
-FAULTS = 4
-"""In each round, if not told otherwise."""
 LAST = 0.7
 """The last fault begins when this part of a round's orders is published at the latest."""
 
@@ -64,9 +62,9 @@ Round = tuple[Fault, ...]
 
 
 def draw(
-    seed: int, rounds: int, orders: int, kinds: Collection[Kind] = KINDS, faults: int = FAULTS
+    seed: int, rounds: int, orders: int, faults: int, kinds: Collection[Kind] = KINDS
 ) -> tuple[Round, ...]:
-    """Return the faults of each round of so many orders, in the order in which they begin."""
+    """Return so many faults for each round of so many orders, in the order in which they begin."""
     chance = Random(seed)  # noqa: S311 - a reproducible plan, not a secret
     pack = _deal(chance, kinds)
     plan = []

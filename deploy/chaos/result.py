@@ -15,6 +15,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 20
     seed: int = 1
     orders_per_round: int = 3_000
+    faults_per_round: int = 4
     rate: float = 200.0
     stores: int = 8
     lives: float = 10.0

@@ -1,6 +1,5 @@
 """The installation that is broken: a stack of its own, two workers of each kind, and doors in between."""
 
-import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -17,8 +17,8 @@ class _Caused(msgspec.Struct, frozen=True, gc=False):
     source: Source
 
 
-async def ahead(settings: Settings, partitions: Collection[int]) -> list[str]:
-    """Return what was decided and can be read, although its offset is not committed.
+async def ahead(settings: Settings, group: str, partitions: Collection[int]) -> list[str]:
+    """Return what was decided and can be read, although its offset is not committed by the workers' group.
 
     Of partitions whose worker has just died, before another has taken over: whatever that worker had
     committed is there by then, and must be there whole. Raises KafkaError when the broker is away.
@@ -30,7 +30,7 @@ async def ahead(settings: Settings, partitions: Collection[int]) -> list[str]:
         await consumer.start()
         await admin.start()
         decided = await _decided(consumer, settings.worker.topic("stock.movements"), partitions)
-        committed = await admin.list_consumer_group_offsets(settings.worker.app_id("stock"))
+        committed = await admin.list_consumer_group_offsets(group)
     finally:
         await consumer.stop()
         await admin.close()

@@ -54,6 +54,7 @@ def _chaos(
         int, typer.Option(min=10, help="Orders that come in during a round.")
     ] = 3_000,
     rate: Annotated[float, typer.Option(min=1, help="Orders per second.")] = 200.0,
+    faults: Annotated[int, typer.Option(min=1, help="Faults in each round.")] = 4,
     plan_only: Annotated[bool, typer.Option("--plan", help="Print the plan of faults, and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the sum as one JSON object.")] = False,
     keep: Annotated[
@@ -79,12 +80,14 @@ def _chaos(
     from streams import log
 
     log.silence_clients()
-    options = Options(rounds=rounds, seed=seed, orders_per_round=orders_per_round, rate=rate)
+    options = Options(
+        rounds=rounds, seed=seed, orders_per_round=orders_per_round, rate=rate, faults_per_round=faults
+    )
     left_out: dict[Kind, str] = {}
     if (why := disk.privately()) is not None:
         left_out["disk"] = why
     kinds = [kind for kind in KINDS if kind not in left_out]
-    plan = draw(seed, rounds, orders_per_round, kinds)
+    plan = draw(seed, rounds, orders_per_round, faults, kinds)
     console = Console(stderr=True)
     for kind, reason in left_out.items():
         console.print(f"left out: {kind} ({reason})", markup=False)
@@ -116,6 +119,7 @@ def _play(
     if failed:
         again = ["tillstream", "chaos", "--rounds", str(options.rounds), "--seed", str(options.seed)]
         again += ["--orders-per-round", str(options.orders_per_round), "--rate", f"{options.rate:g}"]
+        again += ["--faults", str(options.faults_per_round)]
         print(f"tillstream: repeat it with `{shlex.join(again)}`; its data is in {data_dir}", file=sys.stderr)
         return Exit.FOUND
     return Exit.OK
