@@ -81,9 +81,9 @@ def workers() -> list[str]:
 
 def _deal(chance: Random, kinds: Collection[Kind]) -> Iterator[Kind]:
     while True:
-        pack = [kind for kind, count in _PACK.items() if kind in kinds for _ in range(count)]
+        pack = [kind for kind, count in _PACK.items() for _ in range(count)]
         chance.shuffle(pack)
-        yield from pack
+        yield from (kind for kind in pack if kind in kinds)
 
 
 def _fault(chance: Random, kind: Kind, after: int) -> Fault:
