@@ -11,7 +11,7 @@ CHUNK = 1 << 16
 class Door:
     """Listens on a loopback port of its own and passes everything on to a server.
 
-    `target` says where the server is; it is asked for each connection, for a server may move.
+    `target` says at which port the server is; it is asked for each connection, for a server may move.
     """
 
     def __init__(self, target: Callable[[], int]) -> None:
@@ -21,6 +21,7 @@ class Door:
         self._target = target
         self._shut = False
         self._server: asyncio.Server | None = None
+        self._ends: set[asyncio.StreamWriter] = set()
         self._passing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -32,14 +33,14 @@ class Door:
         self.shut()
         if self._server is not None:
             self._server.close()
-            await asyncio.gather(*self._passing, return_exceptions=True)
+            await asyncio.gather(*self._passing)
             await self._server.wait_closed()
 
     def shut(self) -> None:
         """Cut all connections, in the middle of whatever they carry; new ones are cut at once."""
         self._shut = True
-        for task in self._passing:
-            task.cancel()
+        for end in self._ends:
+            end.transport.abort()
 
     def unlock(self) -> None:
         """Let connections through again."""
@@ -49,29 +50,31 @@ class Door:
         task = asyncio.current_task()
         assert task is not None, "a connection is served by a task of its own"
         self._passing.add(task)
-        beyond: asyncio.StreamWriter | None = None
+        ends = {writer}
         try:
             if not self._shut:
                 answers, beyond = await asyncio.open_connection(ports.LOOPBACK, self._target())
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(self._pass(reader, beyond))
-                    both.create_task(self._pass(answers, writer))
-        except* (OSError, _OverError):
-            pass  # the server is away, or one side hung up: so does the other
+                ends.add(beyond)
+                if not self._shut:
+                    self._ends |= ends
+                    await asyncio.gather(self._pass(reader, beyond), self._pass(answers, writer))
+        except OSError:
+            pass  # the server is away
         finally:
             self._passing.discard(task)
-            for side in (writer, beyond):
-                if side is not None:
-                    side.transport.abort()
+            self._ends -= ends
+            for end in ends:
+                end.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while chunk := await reader.read(CHUNK):
-            if self.delay_s:
-                await asyncio.sleep(self.delay_s)
-            writer.write(chunk)
-            await writer.drain()
-        raise _OverError
-
-
-class _OverError(Exception):
-    """One side has nothing more to say."""
+        """Pass on what one side says, until either side hangs up: then the other is hung up on."""
+        try:
+            while chunk := await reader.read(CHUNK):
+                if self.delay_s:
+                    await asyncio.sleep(self.delay_s)
+                writer.write(chunk)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 
@@ -38,6 +39,18 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Show = Callable[[Progress], None]
+
+
+@asynccontextmanager
+async def _ending(tasks: Sequence[asyncio.Task[None]]) -> AsyncIterator[None]:
+    """Wait for these tasks at the end; when that, or one of them, fails, the others do not go on."""
+    try:
+        yield
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Chaos:
@@ -86,19 +99,22 @@ class Chaos:
     async def _play(self, faults: Round, show: Show) -> Verdict:
         options = self._options
         before = len(self._load.published)
-        async with asyncio.TaskGroup() as tasks:
-            publishing = tasks.create_task(self._load.publish(options.orders_per_round, options.rate))
-            bringing = tasks.create_task(self._bring(faults, before))
-            await self._follow(show, "orders come in", lambda: publishing.done() and bringing.done())
+        tasks = [
+            asyncio.create_task(self._load.publish(options.orders_per_round, options.rate)),
+            asyncio.create_task(self._bring(faults, before)),
+        ]
+        async with _ending(tasks):
+            await self._follow(show, "orders come in", lambda: all(task.done() for task in tasks))
         await self._rest(show)
         await self._take_overs.give_up()
         return await self._judge()
 
     async def _bring(self, faults: Round, before: int) -> None:
-        async with asyncio.TaskGroup() as tasks:
+        tasks: list[asyncio.Task[None]] = []
+        async with _ending(tasks):
             for fault in faults:
                 await self._load.came(before + fault.after)
-                tasks.create_task(self._bring_one(fault))
+                tasks.append(asyncio.create_task(self._bring_one(fault)))
 
     async def _bring_one(self, fault: Fault) -> None:
         self._under_way[fault] = None
@@ -115,7 +131,7 @@ class Chaos:
             await self._follow(show, "the last rows are written", calm.done)
         finally:
             calm.cancel()
-            await asyncio.gather(calm, return_exceptions=True)
+            await asyncio.wait([calm])
 
     def _shops_done(self) -> bool:
         load, ledger = self._load, self._ledger
