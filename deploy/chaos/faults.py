@@ -50,8 +50,7 @@ class Faults:
         worker, keeper = self._site.workers[fault.target], self._site.keeper
         keeper.held.add(worker.name)
         try:
-            self._take_overs.begin(worker.name)
-            lost = self._take_overs.owned(worker.name) if worker.running else frozenset[int]()
+            lost = self._take_overs.begin(worker.name)
             await worker.kill()
             if fault.lasts_s > SESSION_S and worker.kind == "stock" and lost:
                 await asyncio.sleep(LOOK_AFTER_S)

@@ -97,7 +97,12 @@ class Chaos:
                 await each.stop()
 
     async def _play(self, faults: Round, show: Show) -> Verdict:
-        options = self._options
+        options, take_overs = self._options, self._take_overs
+        await self._follow(
+            show,
+            "the workers share the stores",
+            lambda: take_overs.shared("stock") and take_overs.shared("history"),
+        )
         before = len(self._load.published)
         tasks = [
             asyncio.create_task(self._load.publish(options.orders_per_round, options.rate)),
@@ -106,7 +111,7 @@ class Chaos:
         async with _ending(tasks):
             await self._follow(show, "orders come in", lambda: all(task.done() for task in tasks))
         await self._rest(show)
-        await self._take_overs.give_up()
+        await take_overs.give_up()
         return await self._judge()
 
     async def _bring(self, faults: Round, before: int) -> None:

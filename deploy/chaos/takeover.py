@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -50,6 +51,7 @@ class TakeOvers:
         self.by_others: list[float] = []
         self.by_itself: list[float] = []
         self._topic = settings.worker.topic("sales")
+        self._partitions = settings.worker.partitions
         self._assignments = {worker.name: Assignments(worker.log) for worker in workers}
         self._visible = AIOKafkaConsumer(
             **settings.kafka.client_options(), isolation_level="read_committed", enable_auto_commit=False
@@ -75,14 +77,21 @@ class TakeOvers:
         self._assignments[worker].look()
         return self._assignments[worker].last
 
-    def begin(self, worker: str) -> None:
-        """Measure from now: the worker has just been killed or stopped."""
+    def shared(self, kind: str) -> bool:
+        """Tell whether the workers of a kind have all partitions, and each of them has some."""
+        parts = [self.owned(name) for name in self._assignments if name.partition("-")[0] == kind]
+        return all(parts) and sorted(chain(*parts)) == list(range(self._partitions))
+
+    def begin(self, worker: str) -> frozenset[int]:
+        """Measure from now: the worker is just being killed or stopped. Return the partitions that it had."""
         began, lost = time.monotonic(), self.owned(worker)
+        self._assignments[worker].last = frozenset()
         if lost:
             for one in self._assignments.values():
                 one.look()
             before = {name: one.count for name, one in self._assignments.items()}
             self._measuring.add(asyncio.create_task(self._measure(worker, began, lost, before)))
+        return lost
 
     async def _measure(self, gone: str, began: float, lost: frozenset[int], before: dict[str, int]) -> None:
         heir, places = "", list[TopicPartition]()

@@ -147,9 +147,13 @@ async def _run(
     result: Result | None = None
     with contextlib.suppress(asyncio.CancelledError):
         async with site:
-            with View(console, options.rounds * options.orders_per_round) as view:
-                result = await Chaos(site, plan, options, left_out).run(view.show)
-            site.keep_data = keep or not result.kept
+            try:
+                with View(console, options.rounds * options.orders_per_round) as view:
+                    result = await Chaos(site, plan, options, left_out).run(view.show)
+                site.keep_data = keep or not result.kept
+            except asyncio.CancelledError:
+                site.keep_data = keep
+                raise
     return result
 
 
