@@ -45,7 +45,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     `rounds` that were played, of those asked for. `left_out` are the kinds of faults that could not be
     brought about here, with the reason. `records` is all that was read from the outgoing topics. What follows
     `lost` is explained at `deploy.verify.findings.Wrongs` (`lost` is `missing` there, `duplicated` is
-    `duplicates`). `take_over_ms` is from a stock or history worker's kill or stop until another worker has
+    `duplicates`). `take_over_ms` is from a stock worker's kill or stop until another worker has
     committed the next decision on one of its partitions, while other faults may be under way;
     `back_ms` until it has itself, started at once. `worker_ends` counts exit codes of workers that ended by
     themselves.

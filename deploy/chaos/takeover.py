@@ -43,7 +43,7 @@ class Assignments:
 class TakeOvers:
     """Measures, in the background. `by_others` and `by_itself` are in milliseconds.
 
-    From the moment at which a worker was killed or stopped until a decision on one of its partitions is
+    From the moment at which a stock worker was killed or stopped until a decision on one of its partitions is
     committed by another worker, or by itself once it was started again.
     """
 
@@ -52,7 +52,9 @@ class TakeOvers:
         self.by_itself: list[float] = []
         self._topic = settings.worker.topic("sales")
         self._partitions = settings.worker.partitions
+        workers = list(workers)
         self._assignments = {worker.name: Assignments(worker.log) for worker in workers}
+        self._deciding = {worker.name for worker in workers if worker.kind == "stock"}
         self._visible = AIOKafkaConsumer(
             **settings.kafka.client_options(), isolation_level="read_committed", enable_auto_commit=False
         )
@@ -86,7 +88,7 @@ class TakeOvers:
         """Measure from now: the worker is just being killed or stopped. Return the partitions that it had."""
         began, lost = time.monotonic(), self.owned(worker)
         self._assignments[worker].last = frozenset()
-        if lost:
+        if lost and worker in self._deciding:
             for one in self._assignments.values():
                 one.look()
             before = {name: one.count for name, one in self._assignments.items()}
@@ -97,7 +99,8 @@ class TakeOvers:
         heir, places = "", list[TopicPartition]()
         while not places:
             await asyncio.sleep(LOOK_EVERY_S)
-            for name, one in self._assignments.items():
+            for name in self._deciding:
+                one = self._assignments[name]
                 one.look()
                 if one.count > before[name] and (taken := one.last & lost):
                     heir, places = name, [TopicPartition(self._topic, number) for number in sorted(taken)]
