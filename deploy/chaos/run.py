@@ -59,6 +59,7 @@ class Chaos:
     def __init__(
         self, site: Site, plan: Sequence[Round], options: Options, left_out: Mapping[Kind, str]
     ) -> None:
+        self.result: Result | None = None
         self._site = site
         self._plan = plan
         self._options = options
@@ -79,7 +80,7 @@ class Chaos:
         self._moved_at = self._begun
 
     async def run(self, show: Show) -> Result:
-        """Play the rounds; the first one with a finding is the last."""
+        """Play the rounds; the first one with a finding is the last. `result` is of those played so far."""
         looking = (self._ledger, self._calm, self._take_overs)
         try:
             for each in looking:
@@ -88,10 +89,11 @@ class Chaos:
                 for number, faults in enumerate(self._plan, start=1):
                     self._round = number
                     verdict = await self._play(faults, show)
-                    result = self._sum_up(verdict)
-                    if not result.kept:
+                    self.result = self._sum_up(verdict)
+                    if not self.result.kept:
                         break
-            return result
+            assert self.result is not None, "a plan has rounds"
+            return self.result
         finally:
             for each in looking:
                 await each.stop()

@@ -9,9 +9,9 @@ T = TypeVar("T")
 
 async def step(work: Callable[[], T]) -> T:
     """Do it in a thread. When cancelled, let it end first: half a step could not be taken back."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    task = asyncio.create_task(asyncio.to_thread(work))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        await asyncio.gather(task, return_exceptions=True)  # whoever cancelled does not ask how it went
         raise

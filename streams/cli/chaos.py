@@ -37,7 +37,7 @@ _EPILOG = """
 
 Exit codes: 0 every order is decided and written once, and all sums are right; 2 the command line is wrong;
 3 something is lost, twice, out of order, torn, oversold or told differently: the data is kept, and the
-command that repeats the run is printed.
+command that repeats the run is printed; 130 ended by Ctrl-C, with the sum of the rounds that were played.
 """
 INTERRUPTED = 130
 
@@ -110,19 +110,18 @@ def _play(
     if data_dir.exists() and any(data_dir.iterdir()):
         raise typer.BadParameter(f"{data_dir} is not empty: name a new directory", param_hint="--keep")
     result = asyncio.run(_run(plan, options, left_out, data_dir, console, keep=keep is not None))
-    failed = result is None or not result.kept
     if keep is None and (result is None or result.kept):
         shutil.rmtree(data_dir, ignore_errors=True)
     if result is None:
         return INTERRUPTED
     _report(result, as_json=as_json)
-    if failed:
+    if not result.kept:
         again = ["tillstream", "chaos", "--rounds", str(options.rounds), "--seed", str(options.seed)]
         again += ["--orders-per-round", str(options.orders_per_round), "--rate", f"{options.rate:g}"]
         again += ["--faults", str(options.faults_per_round)]
         print(f"tillstream: repeat it with `{shlex.join(again)}`; its data is in {data_dir}", file=sys.stderr)
         return Exit.FOUND
-    return Exit.OK
+    return Exit.OK if result.rounds == options.rounds else INTERRUPTED
 
 
 async def _run(
@@ -144,17 +143,17 @@ async def _run(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
     site = Site(data_dir, Terminal(console), small_disk="disk" not in left_out)
-    result: Result | None = None
+    chaos: Chaos | None = None
     with contextlib.suppress(asyncio.CancelledError):
         async with site:
+            chaos = Chaos(site, plan, options, left_out)
             try:
                 with View(console, options.rounds * options.orders_per_round) as view:
-                    result = await Chaos(site, plan, options, left_out).run(view.show)
-                site.keep_data = keep or not result.kept
+                    site.keep_data = keep or not (await chaos.run(view.show)).kept
             except asyncio.CancelledError:
                 site.keep_data = keep
                 raise
-    return result
+    return None if chaos is None else chaos.result
 
 
 def _report(result: Result, *, as_json: bool) -> None:

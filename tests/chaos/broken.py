@@ -3,6 +3,7 @@
 Chaos must find each of them out on the real parts, else it proves nothing. The simulation has more of them.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -13,6 +14,9 @@ from aiokafka import AIOKafkaProducer
 from streams.runtime import transactions
 
 
+EVERY_S = 1.0
+
+
 class Unfenced(AIOKafkaProducer):
     """A producer whose transactional id is its own: nobody who takes over fences it."""
 
@@ -21,26 +25,37 @@ class Unfenced(AIOKafkaProducer):
 
 
 class OffsetsApart(AIOKafkaProducer):
-    """A producer that commits the offsets of a unit by themselves, once the next one is on its way."""
+    """A producer that commits the offsets by themselves, on a timer."""
 
     def __init__(self, *, transactional_id: str, **options: Any) -> None:
         super().__init__(transactional_id=transactional_id, **options)
         self._apart = AIOKafkaProducer(transactional_id=f"{transactional_id}-offsets", **options)
-        self._due: tuple[dict[Any, int], str] | None = None
+        self._due: dict[Any, int] = {}
+        self._group = ""
+        self._timer: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await super().start()
         await self._apart.start()
+        self._timer = asyncio.create_task(self._commit_now_and_then())
 
     async def stop(self) -> None:
-        await super().stop()
+        if self._timer is not None:
+            self._timer.cancel()
         await self._apart.stop()
+        await super().stop()
 
     async def send_offsets_to_transaction(self, offsets: dict[Any, int], group_id: str) -> None:
-        due, self._due = self._due, (offsets, group_id)
-        if due is not None:
-            async with self._apart.transaction():
-                await self._apart.send_offsets_to_transaction(*due)
+        self._due |= offsets
+        self._group = group_id
+
+    async def _commit_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            due, self._due = self._due, {}
+            if due:
+                async with self._apart.transaction():
+                    await self._apart.send_offsets_to_transaction(due, self._group)
 
 
 def no_fencing() -> None:
