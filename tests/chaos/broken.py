@@ -13,7 +13,6 @@ from aiokafka import AIOKafkaProducer
 
 from streams.runtime import transactions
 
-
 EVERY_S = 1.0
 
 
