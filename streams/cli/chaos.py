@@ -71,6 +71,7 @@ def _chaos(
     Two stock and two history workers on an embedded Kafka and Postgres. The faults of each round follow from
     the seed. After a round everything must have been decided and written, once and in order.
     """
+    import msgspec
     from rich.console import Console
 
     from deploy.chaos import disk
@@ -92,7 +93,7 @@ def _chaos(
     for kind, reason in left_out.items():
         console.print(f"left out: {kind} ({reason})", markup=False)
     if plan_only:
-        print(planned(plan))
+        print(msgspec.json.encode(plan).decode() if as_json else planned(plan))
         return
     raise typer.Exit(_play(plan, options, left_out, keep, console, as_json=as_json))
 
