@@ -95,8 +95,7 @@ class Chaos:
             assert self.result is not None, "a plan has rounds"
             return self.result
         finally:
-            for each in looking:
-                await each.stop()
+            await asyncio.gather(*(each.stop() for each in looking), return_exceptions=True)
 
     async def _play(self, faults: Round, show: Show) -> Verdict:
         options, take_overs = self._options, self._take_overs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shlex
 import shutil
@@ -137,23 +136,35 @@ async def _run(
     from deploy.chaos.run import Chaos
     from deploy.chaos.site import Site
     from deploy.chaos.view import View
+    from deploy.local.errors import StackError
     from deploy.local.progress import Terminal
 
-    playing = asyncio.current_task()
+    playing, asked = asyncio.current_task(), asyncio.Event()
     assert playing is not None
+
+    def end() -> None:
+        asked.set()
+        playing.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     site = Site(data_dir, Terminal(console), small_disk="disk" not in left_out)
     chaos: Chaos | None = None
-    with contextlib.suppress(asyncio.CancelledError):
+    try:
         async with site:
             chaos = Chaos(site, plan, options, left_out)
             try:
                 with View(console, options.rounds * options.orders_per_round) as view:
                     site.keep_data = keep or not (await chaos.run(view.show)).kept
-            except asyncio.CancelledError:
-                site.keep_data = keep
-                raise
+            finally:
+                if asked.is_set():
+                    site.keep_data = keep
+    except asyncio.CancelledError as error:
+        if not asked.is_set():
+            raise StackError(
+                f"a client of the embedded stack gave up; its logs are in {data_dir / 'logs'}. Is the machine"
+                " too busy for a broker?"
+            ) from error
     return None if chaos is None else chaos.result
 
 
