@@ -95,6 +95,7 @@ class Chaos:
             assert self.result is not None, "a plan has rounds"
             return self.result
         finally:
+            # A broker that is away cannot be told good-bye; what they were asked for is known by then.
             await asyncio.gather(*(each.stop() for each in looking), return_exceptions=True)
 
     async def _play(self, faults: Round, show: Show) -> Verdict:
