@@ -133,11 +133,14 @@ async def _run(
     *,
     keep: bool,
 ) -> Result | None:
+    from aiokafka.errors import KafkaError
+
     from deploy.chaos.run import Chaos
     from deploy.chaos.site import Site
     from deploy.chaos.view import View
     from deploy.local.errors import StackError
     from deploy.local.progress import Terminal
+    from deploy.verify.history import AWAY
 
     playing, asked = asyncio.current_task(), asyncio.Event()
     assert playing is not None
@@ -159,11 +162,11 @@ async def _run(
             finally:
                 if asked.is_set():
                     site.keep_data = keep
-    except asyncio.CancelledError as error:
+    except (asyncio.CancelledError, KafkaError, *AWAY) as error:
         if not asked.is_set():
             raise StackError(
-                f"a client of the embedded stack gave up; its logs are in {data_dir / 'logs'}. Is the machine"
-                " too busy for a broker?"
+                f"the embedded stack does not answer whoever looks on: {error!r}. Its logs are in"
+                f" {data_dir / 'logs'}; is the machine too busy for a broker?"
             ) from error
     return None if chaos is None else chaos.result
 
