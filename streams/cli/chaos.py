@@ -158,7 +158,8 @@ async def _run(
             chaos = Chaos(site, plan, options, left_out)
             try:
                 with View(console, options.rounds * options.orders_per_round) as view:
-                    site.keep_data = keep or not (await chaos.run(view.show)).kept
+                    result = await chaos.run(view.show)
+                site.keep_data = keep or not result.kept
             finally:
                 if asked.is_set():
                     site.keep_data = keep
