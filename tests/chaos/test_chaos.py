@@ -24,10 +24,19 @@ KINDS = {"kill", "stop", "cut", "broker", "postgres"}
 """Of faults that this seed brings in its first round."""
 
 
-def test_a_round_of_chaos_costs_nothing() -> None:
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A directory that the database's user can reach."""
+    with TemporaryDirectory(prefix="tillstream-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def test_a_round_of_chaos_costs_nothing(data_dir: Path) -> None:
     command = ["chaos", "--rounds", "1", "--seed", str(SEED), "--faults", "6", "--orders-per-round", "1500"]
+    kept = data_dir / "kept"
     done = subprocess.run(
-        [sys.executable, "-m", "streams.cli", *command, "--json"],
+        [sys.executable, "-m", "streams.cli", *command, "--keep", str(kept), "--json"],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith("TILLSTREAM_")},
         stdin=subprocess.DEVNULL,
@@ -41,14 +50,7 @@ def test_a_round_of_chaos_costs_nothing() -> None:
     assert set(result["faults"]) >= KINDS
     assert (result["orders"], result["sales"], result["findings"]) == (1_500, 1_500, [])
     assert result["take_over_ms"]["count"] > 0
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    """A directory that the database's user can reach."""
-    with TemporaryDirectory(prefix="tillstream-") as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
+    assert (kept / "postgres" / "PG_VERSION").is_file()
 
 
 async def broken(data_dir: Path, name: str, faults: Sequence[Fault]) -> Result:
