@@ -2,6 +2,7 @@
 
 import msgspec
 
+from deploy.verify.findings import Wrongs
 from deploy.verify.seen import SeenSale
 
 
@@ -54,7 +55,7 @@ class Check(msgspec.Struct, frozen=True):
     revisions: tuple[str, ...] = ()
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+class Result(Wrongs, frozen=True, kw_only=True):
     """The sum at the end, computed from the topics and Postgres against what was published."""
 
     orders: int
@@ -62,11 +63,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     fulfillments: int
     returns: int
     refunds: int
-    missing: int
-    duplicates: int
-    oversold: int
-    unequal: int
-    gaps: int
     dead_letters: int
     exceptions: int
     cases_right: int
@@ -74,7 +70,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     cases: tuple[Check, ...]
     lives: tuple[Check, ...]
     lives_played: int
-    lives_wrong: int
     findings: tuple[str, ...]
     decided_per_s: float
     end_to_end_per_s: float
@@ -84,6 +79,4 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def kept(self) -> bool:
         """Whether every promise was kept."""
-        return all(one.ok for one in (*self.cases, *self.lives)) and not (
-            self.missing or self.duplicates or self.oversold or self.unequal or self.gaps or self.lives_wrong
-        )
+        return self.none and all(one.ok for one in (*self.cases, *self.lives))

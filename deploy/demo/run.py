@@ -16,7 +16,9 @@ from deploy.demo.result import Check, Latency, Options, Result, Snapshot
 from deploy.demo.till.life import life_of
 from deploy.demo.till.till import Till
 from deploy.local.stack import Stack
+from deploy.verify import tables
 from deploy.verify.calm import Calm
+from deploy.verify.findings import KINDS
 from deploy.verify.history import HistoryView
 from deploy.verify.ledger import Ledger
 from deploy.verify.rows import OrderKey
@@ -70,7 +72,7 @@ class Demo:
         self._history = HistoryView(dsn)
         self._calm = Calm(self._settings, self._history)
         self._stores = store.store_ids(options.stores)
-        self._wanted: set[OrderKey] = set()
+        self._wanted: dict[OrderKey, None] = {}
         self._begun = time.monotonic()
 
     async def start(self) -> None:
@@ -168,7 +170,7 @@ class Demo:
 
     def _noted(self, published: Iterable[Published]) -> Iterator[Published]:
         for order in published:
-            self._wanted.add((StoreId(order.store_id), OrderId(order.order_id)))
+            self._wanted[StoreId(order.store_id), OrderId(order.order_id)] = None
             yield order
 
     @property
@@ -225,8 +227,9 @@ class Demo:
 
     async def _sum_up(self) -> Result:
         connection = await self._history.connection()
-        verdict = await judge(self._wanted, self._ledger, connection, self._till.told)
-        standing = await self._history.look()
+        standing = await tables.read(self._settings)
+        verdict = await judge(tuple(self._wanted), self._ledger, standing, connection, self._till.told)
+        exceptions = (await self._history.look()).exceptions
         timing = await self._history.timing(self._stores)
         case_checks = tuple(self._cases())
         wrong = tuple(check.name for check in case_checks if not check.ok)
@@ -237,19 +240,13 @@ class Demo:
             fulfillments=verdict.fulfillments,
             returns=verdict.returns,
             refunds=verdict.refunds,
-            missing=verdict.missing,
-            duplicates=verdict.duplicates,
-            oversold=verdict.oversold,
-            unequal=verdict.unequal,
-            gaps=verdict.gaps,
             dead_letters=verdict.dead_letters,
-            exceptions=standing.exceptions,
+            exceptions=exceptions,
             cases_right=len(case_checks) - len(wrong),
             cases_wrong=wrong,
             cases=case_checks,
             lives=tuple(self._lives()),
             lives_played=self._till.lives,
-            lives_wrong=verdict.lives_wrong,
             findings=verdict.findings,
             decided_per_s=round(generated / timing.decided_s, 1) if timing else 0.0,
             end_to_end_per_s=round(generated / timing.written_s, 1) if timing else 0.0,
@@ -257,6 +254,7 @@ class Demo:
             if timing
             else Latency(0.0, 0.0),
             restarts=dict(self._keeper.restarts),
+            **{kind: getattr(verdict, kind) for kind in KINDS},
         )
 
     def _cases(self) -> Iterator[Check]:

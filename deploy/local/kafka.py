@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,19 +24,23 @@ BROKER_PORT = 19092
 CONTROLLER_PORT = 19093
 _START_TIMEOUT_S = 90.0
 _STOP_GRACE_S = 20.0
-_LISTENERS = re.compile(
-    r"^listeners=PLAINTEXT://\S+:(?P<broker>\d+),CONTROLLER://\S+:(?P<controller>\d+)$", re.M
-)
+_LISTENERS = re.compile(r"^listeners=(\S+)$", re.M)
+_LISTENER = re.compile(r"(\w+)://[^,:]+:(\d+)")
 _ATTEMPTS = 3  # a port can be taken between our look and Kafka's
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaOptions:
-    """Heap as the JVM spells it; the ports to try first, 0 for any."""
+    """Heap as the JVM spells it; the ports to try first, 0 for any.
+
+    `doors` are the ports of proxies in front of the broker. Clients follow the address that the broker tells
+    them, so each door has a listener of its own behind it, which tells the door's.
+    """
 
     heap: str = "512m"
     broker_port: int = BROKER_PORT
     controller_port: int = CONTROLLER_PORT
+    doors: tuple[int, ...] = ()
 
 
 class Kafka:
@@ -64,12 +69,16 @@ class Kafka:
     @property
     def ports(self) -> dict[str, int]:
         """The ports in use, or those that the next start tries first."""
+        names = _names(self.options)
         saved = state.load(self._state_file)
-        if saved is not None and saved.ports.keys() >= {"broker", "controller"}:
+        if saved is not None and saved.ports.keys() >= names.keys():
             return saved.ports
-        if self._config.exists() and (found := _LISTENERS.search(self._config.read_text())):
-            return {name: int(port) for name, port in found.groupdict().items()}
-        return {"broker": self.options.broker_port, "controller": self.options.controller_port}
+        if self._config.exists() and (line := _LISTENERS.search(self._config.read_text())):
+            found = {name: int(port) for name, port in _LISTENER.findall(line[1])}
+            if found.keys() >= set(names.values()):
+                return {name: found[listener] for name, listener in names.items()}
+        preferred = {"broker": self.options.broker_port, "controller": self.options.controller_port}
+        return {name: preferred.get(name, 0) for name in names}
 
     @property
     def bootstrap(self) -> str:
@@ -95,7 +104,7 @@ class Kafka:
         (self.home / "log4j2.properties").write_text(_log4j(self.log))
         for attempt in range(1, _ATTEMPTS + 1):
             chosen = self._choose_ports()
-            self._config.write_text(_server_properties(self.home / "data", chosen))
+            self._config.write_text(_server_properties(self.home / "data", chosen, self.options.doors))
             self._format(classpath, reporter)
             server = process.spawn(
                 self._java(classpath, "kafka.Kafka", str(self._config)),
@@ -126,8 +135,10 @@ class Kafka:
         wanted = self.ports
         if self._config.exists():  # a restart: clients have the address
             return {name: ports.again(port) for name, port in wanted.items()}
-        broker = ports.choose(wanted["broker"])
-        return {"broker": broker, "controller": ports.choose(wanted["controller"], {broker})}
+        chosen: dict[str, int] = {}
+        for name, port in wanted.items():
+            chosen[name] = ports.choose(port, {*chosen.values(), *self.options.doors})
+        return chosen
 
     def _port_conflict(self, chosen: dict[str, int]) -> bool:
         return not all(ports.is_free(port) for port in chosen.values())
@@ -143,7 +154,7 @@ class Kafka:
         partial = self.home / "data.new"
         shutil.rmtree(partial, ignore_errors=True)
         config = self.home / "format.properties"
-        config.write_text(_server_properties(partial, self.ports))
+        config.write_text(_server_properties(partial, self.ports, self.options.doors))
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java(
             classpath,
@@ -200,15 +211,30 @@ def _environment() -> dict[str, str]:
     return process.clean_environment("JAVA_", "JDK_", "_JAVA", "KAFKA_", "CLASSPATH", "LOG4J")
 
 
-def _server_properties(data: Path, chosen: dict[str, int]) -> str:
+def door(number: int) -> str:
+    """Return the name of the port behind a door."""
+    return f"door{number}"
+
+
+def _names(options: KafkaOptions) -> dict[str, str]:
+    """Return the listener behind each port's name."""
+    doors = {door(number): f"DOOR{number}" for number in range(len(options.doors))}
+    return {"broker": "PLAINTEXT", "controller": "CONTROLLER"} | doors
+
+
+def _server_properties(data: Path, chosen: dict[str, int], doors: Sequence[int]) -> str:
     broker, controller = (f"{ports.LOOPBACK}:{chosen[name]}" for name in ("broker", "controller"))
+    behind = [f"DOOR{number}://{ports.LOOPBACK}:{chosen[door(number)]}" for number in range(len(doors))]
+    told = [f"DOOR{number}://{ports.LOOPBACK}:{port}" for number, port in enumerate(doors)]
+    protocols = ["PLAINTEXT", "CONTROLLER", *(f"DOOR{number}" for number in range(len(doors)))]
     settings = {
         "process.roles": "broker,controller",
         "node.id": "1",
         # A fixed voter list, not the one that formatting can record: the port may change at a restart.
         "controller.quorum.voters": f"1@{controller}",
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{broker}",
+        "listeners": ",".join((f"PLAINTEXT://{broker}", f"CONTROLLER://{controller}", *behind)),
+        "advertised.listeners": ",".join((f"PLAINTEXT://{broker}", *told)),
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in protocols),
         "controller.listener.names": "CONTROLLER",
         "log.dirs": str(data),
         # A topic made by accident has another partition count and breaks co-partitioning.
@@ -266,4 +292,4 @@ logger.start.level = info
 """
 
 
-__all__ = ["BROKER_PORT", "CONTROLLER_PORT", "Kafka", "KafkaOptions"]
+__all__ = ["BROKER_PORT", "CONTROLLER_PORT", "Kafka", "KafkaOptions", "door"]

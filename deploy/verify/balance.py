@@ -19,7 +19,11 @@ class Held(msgspec.Struct, gc=False):
 
 
 def check(ledger: Ledger, findings: Findings) -> None:
-    """Hold every event against the others; the ledger must have been read to the end."""
+    """Hold every event against the others; the ledger must have been read to the end.
+
+    A sale and the fulfilments, refunds and movements of the same decision are written together: where one
+    of them is not as the other has it, the decision is torn.
+    """
     findings.add("gaps", "revisions that do not follow the one before", ledger.gaps)
     findings.add("duplicates", "events whose id was there before", ledger.doubled)
     for (store_id, order_id), count in ledger.orders.items():
@@ -81,7 +85,7 @@ def _check_pieces(ledger: Ledger, findings: Findings) -> None:
         if said != due and key[0] not in backfilled:
             seen = ledger.sales.get(key[0])
             of = f"sale {key[0]}, which is not on its topic" if seen is None else _name(seen)
-            findings.add("unequal", f"{of}, {key[1]}: {due}; its movements: {said}")
+            findings.add("torn", f"{of}, {key[1]}: {due}; its movements: {said}")
 
 
 def _check_lines(sale: SeenSale, findings: Findings) -> None:
@@ -113,19 +117,19 @@ def _check_money(sale: SeenSale, ledger: Ledger, findings: Findings) -> None:
     for refund in sale.refunds:
         event = ledger.refunds.get(refund.refund_id)
         if event is None:
-            findings.add("missing", f"{_name(sale)}: refund {refund.refund_id} has no event")
+            findings.add("torn", f"{_name(sale)}: refund {refund.refund_id} has no event")
         elif (event.amount, event.state == "voided") != (refund.amount, refund.voided):
-            findings.add("unequal", f"{_name(sale)}: refund {refund.refund_id} is not what its event says")
+            findings.add("torn", f"{_name(sale)}: refund {refund.refund_id} is not what its event says")
 
 
 def _check_fulfillments(sale: SeenSale, ledger: Ledger, findings: Findings) -> None:
     for shown in sale.fulfillments:
         event = ledger.fulfillments.get(shown.fulfillment_id)
         if event is None:
-            findings.add("missing", f"{_name(sale)}: fulfilment {shown.fulfillment_id} has no event")
+            findings.add("torn", f"{_name(sale)}: fulfilment {shown.fulfillment_id} has no event")
         elif (event.revision, event.state) != (shown.revision, shown.state):
             findings.add(
-                "unequal",
+                "torn",
                 f"{_name(sale)}: its fulfilment at {shown.outlet_id} is {shown.state}, revision"
                 f" {shown.revision}, and {event.state}, revision {event.revision}, on its own topic",
             )

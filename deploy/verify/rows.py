@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from deploy.verify.findings import Findings, Kind
+from deploy.verify.findings import Findings
 from deploy.verify.ledger import Ledger
 from topics.ids import OrderId, StoreId
 
@@ -63,18 +63,21 @@ async def check(
     counts = Counts(**await connection.fetchrow(_COUNTS))
     per_order = {(row["store_id"], row["order_id"]): row["rows"] for row in await connection.fetch(_ORDERS)}
     for store_id, order_id in set(published) - per_order.keys():
-        findings.add("missing", f"{store_id}/{order_id} has no row")
+        findings.add("postgres_unlike_topics", f"{store_id}/{order_id} has no row")
     for (store_id, order_id), rows in per_order.items():
-        findings.add("duplicates", f"{store_id}/{order_id} has {rows} rows", rows - 1)
+        findings.add("postgres_unlike_topics", f"{store_id}/{order_id} has {rows} rows", rows - 1)
     for table, query, due in _due(ledger):
         _compare(table, due, {row["id"]: tuple(row)[1:] for row in await connection.fetch(query)}, findings)
     late = ledger.movements - counts.movements
-    kind: Kind = "missing" if late > 0 else "duplicates"
     findings.add(
-        kind, f"{counts.movements} movements in Postgres, {ledger.movements} on the topic", abs(late)
+        "postgres_unlike_topics",
+        f"{counts.movements} movements in Postgres, {ledger.movements} on the topic",
+        abs(late),
     )
     for row in await connection.fetch(_UNEQUAL_LEVELS):
-        findings.add("unequal", f"{'/'.join(row)}: its row is not the sum of the rows of its movements")
+        findings.add(
+            "postgres_unlike_topics", f"{'/'.join(row)}: its row is not the sum of the rows of its movements"
+        )
     return counts
 
 
@@ -120,12 +123,15 @@ def _due(ledger: Ledger) -> list[tuple[str, str, Mapping[str, Row]]]:
 
 def _compare(table: str, due: Mapping[str, Row], rows: Mapping[str, Row], findings: Findings) -> None:
     for key in due.keys() - rows.keys():
-        findings.add("missing", f"{table} has no row {key}")
+        findings.add("postgres_unlike_topics", f"{table} has no row {key}")
     for key in rows.keys() - due.keys():
-        findings.add("duplicates", f"{table} has a row {key} that no event made")
+        findings.add("postgres_unlike_topics", f"{table} has a row {key} that no event made")
     for key in due.keys() & rows.keys():
         if due[key] != rows[key]:
-            findings.add("unequal", f"{table} {key}: {_shown(rows[key])}, its event says {_shown(due[key])}")
+            findings.add(
+                "postgres_unlike_topics",
+                f"{table} {key}: {_shown(rows[key])}, its event says {_shown(due[key])}",
+            )
 
 
 def _shown(row: Row) -> str:

@@ -59,15 +59,15 @@ def check(told: Told, ledger: Ledger, findings: Findings) -> None:
         elif level.awaiting:
             findings.add("unequal", f"{'/'.join(key)}: {level.awaiting} still await a count that came")
     for text in told.unfinished:
-        findings.add("lives", text)
+        findings.add("lives_wrong", text)
     for sale_id, due in told.sales.items():
         sale = ledger.sales.get(sale_id)
         if sale is None:
-            findings.add("lives", f"{due.store_id}/{due.order_id}: it has no sale")
+            findings.add("lives_wrong", f"{due.store_id}/{due.order_id}: it has no sale")
             continue
         _check_returns(due, sale, findings)
         for text in _differences(due, sale):
-            findings.add("lives", f"{due.store_id}/{due.order_id}: {text}")
+            findings.add("lives_wrong", f"{due.store_id}/{due.order_id}: {text}")
 
 
 def _check_returns(due: ToldSale, sale: SeenSale, findings: Findings) -> None:

@@ -14,6 +14,7 @@ import typer
 from streams.cli import (
     audit,
     bench,
+    chaos,
     customers,
     db,
     demo,
@@ -95,6 +96,7 @@ for module in (
     demo,
     audit,
     bench,
+    chaos,
     quality,
     stack,
     doctor,

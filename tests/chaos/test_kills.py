@@ -11,9 +11,8 @@ from tests.system.installation import Installation
 KILLS = 3
 
 
-@pytest.mark.parametrize(
-    ("kind", "seed"), [("stock", 1), pytest.param("stock", 2, marks=pytest.mark.long), ("history", 1)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "seed"), [("stock", 1), ("stock", 2), ("history", 1)])
 async def test_a_worker_killed_in_the_middle_of_a_load_costs_nothing(
     shop: Installation, kind: str, seed: int
 ) -> None:

@@ -24,6 +24,7 @@ async def own_shop(own_stack: Stack, tmp_path: Path) -> AsyncIterator[Installati
         yield shop
 
 
+@pytest.mark.long
 async def test_orders_are_decided_while_postgres_is_away_and_written_when_it_is_back(
     own_shop: Installation, own_stack: Stack
 ) -> None:
@@ -62,6 +63,7 @@ async def test_a_history_worker_that_waits_for_postgres_ends_when_it_is_asked_to
         shop.assert_workers_unharmed()
 
 
+@pytest.mark.long
 async def test_a_broker_killed_in_the_middle_of_a_load_costs_nothing(
     own_shop: Installation, own_stack: Stack
 ) -> None:

@@ -19,6 +19,7 @@ def owned(*workers: WorkerProcess) -> list[int]:
 ALL = list(range(PARTITIONS))
 
 
+@pytest.mark.long
 async def test_two_workers_share_the_stores_and_one_may_die_as_another_joins(shop: Installation) -> None:
     shop.start("history")
     shop.kept_alive = True
@@ -40,6 +41,7 @@ async def test_two_workers_share_the_stores_and_one_may_die_as_another_joins(sho
         await load.assert_kept()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["stock", "history"])
 async def test_a_worker_that_wakes_up_after_it_was_replaced_changes_nothing(
     shop: Installation, kind: str

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from deploy.verify import tables
 from deploy.verify.ledger import Ledger
 from deploy.verify.verdict import judge
 from tests.system.installation import Installation
@@ -32,7 +33,7 @@ async def test_the_topics_and_the_history_tell_the_same(shop: Installation, stor
     finally:
         await ledger.stop()
     async with shop.connected() as connection:
-        verdict = await judge(ORDERS, ledger, connection)
+        verdict = await judge(ORDERS, ledger, await tables.read(shop.settings), connection)
     assert verdict.findings == ()
     assert (verdict.kept, verdict.sales, verdict.returns, verdict.refunds) == (True, 4, 4, 4)
 

@@ -1,0 +1,1 @@
+"""Breaks an installation of its own again and again, and checks that nothing came of it."""
