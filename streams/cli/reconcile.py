@@ -14,7 +14,7 @@ from streams.cli import panels, reconcile_view
 from streams.cli.change import Apply, Who, Why, order
 from streams.cli.exits import Exit
 from streams.cli.history import Json, Since, failed, point, print_json
-from streams.cli.order import progress
+from streams.cli.progress import progress
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -233,11 +233,9 @@ async def _opened(
     connection = await connect(settings.postgres.connect_options(), name="tillstream reconcile")
     try:
         await schema.check(connection)
-        with progress("reading") as (expect, advance):
+        with progress("reading") as shown:
             own_id = ids.StoreId(store)
-            async with Look.at(
-                settings, own_id, connection, since, expect, advance, with_sales=with_sales
-            ) as look:
+            async with Look.at(settings, own_id, connection, since, shown, with_sales=with_sales) as look:
                 return await then(look, connection)
     finally:
         connection.terminate()

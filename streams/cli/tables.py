@@ -9,7 +9,8 @@ import typer
 from streams.cli import panels, tables_rebuild, tables_repair
 from streams.cli.exits import Exit
 from streams.cli.history import Json, failed, print_json, print_table
-from streams.cli.offline import progress, run
+from streams.cli.offline import run
+from streams.cli.progress import progress
 from streams.cli.table_names import Key, Table, chosen
 
 if TYPE_CHECKING:
