@@ -28,7 +28,7 @@ def configure(level: Level = "info", log_format: LogFormat = "auto") -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
         if as_text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -45,11 +45,3 @@ def configure(level: Level = "info", log_format: LogFormat = "auto") -> None:
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-
-
-def silence_clients() -> None:
-    """Hear nothing of the Kafka client: for commands that show themselves how things stand.
-
-    It logs each retry as an error: topics that were made a moment ago, a broker that is being restarted.
-    """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

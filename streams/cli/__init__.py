@@ -6,6 +6,7 @@ and the embedded stack inside their commands, so that `tillstream --help` answer
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
@@ -41,6 +42,7 @@ from streams.cli import (
     topology,
     worker,
 )
+from streams.cli.exits import CODES
 
 EPILOG = """
 **Examples**
@@ -87,7 +89,9 @@ def _root(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
-    pass
+    # It logs each retry as an error: topics that were made a moment ago, a broker that is being restarted.
+    # Commands show themselves how things stand; a worker gives it back its voice.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 # In the order in which `--help` lists them, within the panels of streams/cli/panels.py.
@@ -122,6 +126,19 @@ for module in (
     partitions,
 ):
     module.register(app)
+
+
+def _say_codes(group: typer.Typer) -> None:
+    """Have the help of every command say its exit codes."""
+    for command in group.registered_commands:
+        if "xit code" not in f"{command.epilog}{command.callback.__doc__}":
+            command.epilog = f"{command.epilog or ''}\n\n{CODES}"
+    for sub in group.registered_groups:
+        if sub.typer_instance is not None:
+            _say_codes(sub.typer_instance)
+
+
+_say_codes(app)
 
 
 def main() -> None:

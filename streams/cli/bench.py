@@ -42,9 +42,7 @@ def _bench(
     from deploy.bench.run import Options, measure
     from deploy.local.progress import Terminal
     from deploy.local.stack import Stack
-    from streams import log
 
-    log.silence_clients()
     console = Console(stderr=True)
     options = Options(orders=orders, stores=stores, partitions=partitions, rate=rate, seconds=seconds)
     with Stack.ephemeral() as stack:

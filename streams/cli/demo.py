@@ -61,9 +61,7 @@ def _demo(
 ) -> None:
     """Run the main job on an embedded Kafka and Postgres, with orders coming in, and check what came out."""
     from deploy.demo.result import Options
-    from streams import log
 
-    log.silence_clients()
     options = Options(
         orders=orders, stores=stores, rate=rate or None, seed=seed, partitions=partitions, lives=lives
     )

@@ -24,7 +24,6 @@ def run(work: Callable[[Settings], Awaitable[T]]) -> T:
     import asyncpg
 
     from storage.errors import BusyError, StorageError
-    from streams.log import silence_clients
     from streams.provision import ProvisionError
     from streams.rebuild.errors import RefusedError
     from streams.runtime.errors import WorkerError
@@ -35,7 +34,6 @@ def run(work: Callable[[Settings], Awaitable[T]]) -> T:
         require_kafka(settings)
         return await work(settings)
 
-    silence_clients()
     try:
         return asyncio.run(do())
     except RefusedError as error:

@@ -78,13 +78,11 @@ def trace(
 
 
 def _traced(wanted: Wanted) -> Trace:
-    from streams import log
     from streams.explain.trace import trace as traced
     from streams.provision import ProvisionError
     from streams.runtime.errors import WorkerError
     from streams.settings import SettingsError, load_settings
 
-    log.silence_clients()
     try:
         settings = load_settings()
 

@@ -74,6 +74,7 @@ def plan(count: Count, to: To, as_json: Json = False) -> None:
 )
 def drain(
     wait: Annotated[float, typer.Option("--wait", min=0, help="At most so many minutes.")] = 10.0,
+    as_json: Json = False,
 ) -> None:
     """Wait, with the publishers stopped and the workers at work, until all is decided and written."""
 
@@ -86,7 +87,10 @@ def drain(
             await drained(settings, site.partitions, wait * 60, told)
 
     run(wait_for)
-    typer.echo("all that was published is decided and written: stop the workers")
+    if as_json:
+        print_json({"drained": True})
+    else:
+        typer.echo("all that was published is decided and written: stop the workers")
 
 
 @partitions.command(

@@ -194,13 +194,11 @@ def _look(
     import asyncpg
 
     from storage.errors import BusyError, StorageError
-    from streams import log
     from streams.provision import ProvisionError
     from streams.publisher import PublishError
     from streams.runtime.errors import WorkerError
     from streams.settings import SettingsError, load_settings, require_postgres
 
-    log.silence_clients()
     try:
         settings = load_settings()
         require_postgres(settings)

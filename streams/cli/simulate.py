@@ -49,7 +49,6 @@ def simulate(
     own policy and once by this one; nothing is written, and the workers do not notice. Without --from and
     --to: all orders that the topics have.
     """
-    from streams import log
     from streams.domain.policies import POLICIES
     from streams.runtime.errors import WorkerError
     from streams.settings import SettingsError, load_settings, require_kafka
@@ -66,7 +65,6 @@ def simulate(
         _midnight(first_day),
         _midnight(last_day, timedelta(days=1)),
     )
-    log.silence_clients()
     try:
         settings = load_settings()
         require_kafka(settings)
