@@ -78,6 +78,8 @@ class CommittedLog:
         try:
             with _answers(kafka):
                 await consumer.start()
+            # aiokafka's own tasks must have begun to run, or stopping them raises their cancellation.
+            await asyncio.sleep(0)
             yield cls(kafka, consumer, patience_s)
         finally:
             # aiokafka's fetcher loses a cancellation that comes while it puts away an earlier assignment, and

@@ -6,7 +6,6 @@ and the embedded stack inside their commands, so that `tillstream --help` answer
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import Annotated
 
@@ -89,9 +88,9 @@ def _root(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
-    # It logs each retry as an error: topics that were made a moment ago, a broker that is being restarted.
-    # Commands show themselves how things stand; a worker gives it back its voice.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    from streams.log import silence_clients
+
+    silence_clients()  # a worker gives them their voice again
 
 
 # In the order in which `--help` lists them, within the panels of streams/cli/panels.py.

@@ -85,6 +85,11 @@ async def test_a_reading_of_what_retention_has_removed_says_what_the_log_has(
                 pass
 
 
+async def test_a_log_may_be_closed_as_soon_as_it_is_open(bootstrap: str) -> None:
+    async with CommittedLog.open(KafkaSettings(bootstrap=bootstrap)):
+        pass
+
+
 async def test_a_broker_that_is_not_there_is_named() -> None:
     with pytest.raises(LogError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
         async with CommittedLog.open(KafkaSettings(bootstrap="127.0.0.1:1")):
