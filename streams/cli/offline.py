@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from streams.cli.exits import Exit
-from streams.cli.history import failed
+from streams.cli.history import at_postgres, failed
 
 if TYPE_CHECKING:
     from storage.operations.audit import Order
@@ -21,9 +21,6 @@ T = TypeVar("T")
 
 def run(work: Callable[[Settings], Awaitable[T]]) -> T:
     """Do what needs Kafka; what a user can mend ends the command with a message and its exit code."""
-    import asyncpg
-
-    from storage.errors import BusyError, StorageError
     from streams.provision import ProvisionError
     from streams.rebuild.errors import RefusedError
     from streams.runtime.errors import WorkerError
@@ -35,21 +32,12 @@ def run(work: Callable[[Settings], Awaitable[T]]) -> T:
         return await work(settings)
 
     try:
-        return asyncio.run(do())
+        with at_postgres():
+            return asyncio.run(do())
     except RefusedError as error:
         raise failed(str(error), Exit.REFUSED) from error
-    except BusyError as error:
-        raise failed(str(error), Exit.BUSY) from error
-    except (WorkerError, ProvisionError, SettingsError, StorageError) as error:
+    except (WorkerError, ProvisionError, SettingsError) as error:
         raise failed(str(error)) from error
-    except asyncpg.PostgresError as error:
-        raise failed(f"Postgres refused ({error.sqlstate}): {error}") from error
-    except OSError as error:
-        reason = str(error) or type(error).__name__
-        raise failed(
-            f"A server does not answer ({reason}): are Kafka and Postgres running, and are"
-            " TILLSTREAM_KAFKA_BOOTSTRAP and TILLSTREAM_POSTGRES_DSN right?"
-        ) from error
 
 
 @asynccontextmanager
