@@ -8,7 +8,7 @@ import msgspec
 
 from storage.errors import OutOfPlaceError
 from storage.rows import TARGETS, Target
-from storage.rows.dead_letters import DeadLetter, refused
+from storage.rows.dead_letters import NOT_AN_EVENT, DeadLetter, refused
 from storage.rows.entry import Entry, Record
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def _decode(
                 record.offset,
                 type(error).__name__,
             )
-            letters.append(refused(record, "not_an_event", str(error)))
+            letters.append(refused(record, NOT_AN_EVENT, str(error)))
 
 
 def _without_nul(value: bytes) -> bytes:

@@ -3,12 +3,29 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import msgspec
+
 from storage.errors import FencedError
 from storage.intake import Move
 from storage.queries import query
 
 Place = tuple[str, int]
 """A topic (with its prefix) and a partition."""
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Offsets of a partition to read: from `begin` up to, and without, `end`; `topic` with the prefix."""
+
+    topic: str
+    partition: int
+    begin: int
+    end: int
+
+    @property
+    def offsets(self) -> int:
+        """How many they are; records are as many, or fewer: the log has marks of its own."""
+        return self.end - self.begin
+
 
 _read = query("progress.read_positions")
 _advance = query("progress.advance")

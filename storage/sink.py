@@ -10,7 +10,7 @@ from storage import progress
 from storage.growth.making import make_ready
 from storage.intake import Unit
 from storage.rows import TARGETS, Target
-from storage.rows.dead_letters import LETTER, DeadLetter, refused
+from storage.rows.dead_letters import LETTER, NOT_A_ROW, DeadLetter, refused
 from storage.rows.entry import Entry
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def _refuse(entry: Entry[Any], error: Exception) -> Entry[DeadLetter]:
         record.offset,
         _name(error),
     )
-    return refused(record, "not_a_row", f"{_name(error)}: {error}")
+    return refused(record, NOT_A_ROW, f"{_name(error)}: {error}")
 
 
 def _name(error: BaseException) -> str:

@@ -1,9 +1,6 @@
 """Store links as they stand in their topic: one document per store."""
 
-from typing import Any
-
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
+from streams.committed import CommittedLog
 from streams.payloads import Payload
 from streams.provision import ProvisionError
 from streams.publisher import publish
@@ -39,16 +36,10 @@ async def current_link(settings: Settings, store_id: StoreId) -> StoreLink | Non
     if not partitions:
         raise ProvisionError(f"Topic {name} is not there: `tillstream topics create` makes it.")
     key = store_key(store_id)
-    place = TopicPartition(name, partition_of(key, partitions))
-    options: dict[str, Any] = settings.kafka.client_options()
-    consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, isolation_level="read_committed")
     found: bytes | None = None
-    async with consumer:
-        consumer.assign([place])
-        await consumer.seek_to_beginning(place)
-        end = (await consumer.end_offsets([place]))[place]
-        while await consumer.position(place) < end:
-            for record in (await consumer.getmany(place, timeout_ms=200)).get(place, ()):
-                if record.key == key:
-                    found = record.value
+    async with CommittedLog.open(settings.kafka) as log:
+        spans = await log.ranges([(name, partition_of(key, partitions))])
+        async for record in log.records(spans.values()):
+            if record.key == key:
+                found = record.value
     return None if found is None else decode_link(found)

@@ -4,8 +4,6 @@ import logging
 import sys
 from typing import Literal
 
-import structlog
-
 LogFormat = Literal["auto", "text", "json"]
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -20,6 +18,8 @@ def _worth_saying(record: logging.LogRecord) -> bool:
 
 def configure(level: Level = "info", log_format: LogFormat = "auto") -> None:
     """Send all logs to standard error; `auto` is text on a terminal and JSON otherwise."""
+    import structlog  # noqa: PLC0415  # commands that only silence their clients need not wait for it
+
     as_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -28,7 +28,7 @@ def configure(level: Level = "info", log_format: LogFormat = "auto") -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
         if as_text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

@@ -169,12 +169,16 @@ class Stack:
 
 
 def read_endpoints(data_dir: Path | None = None) -> Endpoints | None:
-    """Return where the stack of a data directory (default: the project's) runs, or None when it does not."""
+    """Return where the stack of a data directory (default: the project's) runs, or None when it does not.
+
+    Of one that runs in part these are the addresses of both parts: who needs the one that is down says so,
+    and the other is of use without it.
+    """
     directory = data_dir or place.default_data_dir()
     if not (directory / "run").is_dir():
         return None
     stack = Stack(directory)
-    return stack.endpoints if stack.running else None
+    return stack.endpoints if stack.kafka.server or stack.postgres.server else None
 
 
 __all__ = ["Endpoints", "PartStatus", "Stack", "StackError", "Status", "read_endpoints"]

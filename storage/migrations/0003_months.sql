@@ -149,6 +149,8 @@ CREATE INDEX stock_movements_order ON stock_movements (store_id, order_id) WHERE
 ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id, record_time);
 -- "What was refused lately?"
 CREATE INDEX dead_letters_processed ON dead_letters (processed_at);
+-- "Was the record that was sent again refused again?"
+CREATE INDEX dead_letters_source ON dead_letters (source_topic, source_partition, source_offset);
 
 -- Who might do what with a table may do the same with the one that takes its place, and no more: default
 -- privileges must not open columns that were closed.

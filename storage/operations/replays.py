@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from storage.operations.turn import held
+from storage.progress import Span
 from storage.queries import query
 from storage.replay.scope import Scope
 
@@ -14,15 +15,6 @@ TURN = "replay"
 """What operators take turns for: running, comparing and swapping."""
 
 _SHADOWS = frozenset({"running", "cancelled", "failed", "ready"})
-
-
-class Span(msgspec.Struct, frozen=True):
-    """Offsets of a partition to read: from `begin` up to, and without, `end`; `topic` with the prefix."""
-
-    topic: str
-    partition: int
-    begin: int
-    end: int
 
 
 class Gap(msgspec.Struct, frozen=True):

@@ -12,6 +12,9 @@ from storage.rows.entry import Entry, Record, Table
 from topics.dead_letters import HEAD_BYTES
 from topics.ids import uuid5
 
+NOT_AN_EVENT, NOT_A_ROW = "not_an_event", "not_a_row"
+"""Reasons of the history worker's letters; the stock worker's are `topics.errors.REASONS`."""
+
 DETAIL_CHARS = 1_000
 _NEVER = "1970-01-01T00:00:00Z"
 

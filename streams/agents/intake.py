@@ -1,25 +1,17 @@
 """What every inbound record goes through, whatever its topic: whose is it, what does it say, what follows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
-from zlib import crc32
 
 from streams.agents.backlogs import Backlogs
-from streams.domain.books import Books, Moment
+from streams.domain.books import Books
+from streams.domain.inbound import read
 from streams.domain.outcomes import Outcome
 from streams.runtime.batch import Batch
 from streams.runtime.unit import KafkaUnit
-from topics import moments
 from topics.decoders import Decode
-from topics.errors import WRONG_PARTITION, ContractError
-from topics.event import Source
-from topics.ids import StoreId
-from topics.keys import decode_key
-from topics.partitions import partition_of
 
 Decide = Callable[[Books, Any], Outcome]
-_Read = tuple[StoreId | None, Moment, bytes, Sequence[Any]]
-"""Whose, when, the value, and its messages; of a record that cannot be read, the exception in their place."""
 
 BLOCK = 50
 """So many records are read before the first of them is decided: each of the two runs faster while the
@@ -44,10 +36,15 @@ class Intake:
     def __call__(self, batch: Batch, unit: KafkaUnit) -> None:
         """Take a batch into the unit."""
         desk = self._backlogs.desk(unit)
-        records = batch.records
+        records, partitions = batch.records, self._backlogs.partitions
         for begin in range(0, len(records), BLOCK):
-            read = [self._read(record, batch.partition, unit) for record in records[begin : begin + BLOCK]]
-            for store_id, moment, value, messages in read:
+            block = records[begin : begin + BLOCK]
+            known = [
+                read(self._topic, batch.partition, record, self._decode, partitions, unit.now)
+                for record in block
+            ]
+            for record, (store_id, moment, messages) in zip(block, known, strict=True):
+                value = record.value or b""
                 for part, message in enumerate(messages):
                     if isinstance(message, Exception):
                         desk.fail(message, moment, value, store_id)
@@ -63,23 +60,3 @@ class Intake:
                         )
         desk.close()
         self._backlogs.note(unit)
-
-    def _read(self, record: Any, partition: int, unit: KafkaUnit) -> _Read:
-        store_id: StoreId | None = None
-        value = record.value
-        received_at = moments.of_record(record.timestamp)
-        source = Source(topic=self._topic, partition=partition, offset=record.offset)
-        messages: Sequence[Any]
-        try:
-            store_id = decode_key(record.key)
-            if partition_of(record.key, self._backlogs.partitions) != partition:
-                raise ContractError("wrong_partition", WRONG_PARTITION)
-            messages = self._decode(value, received_at)
-        except Exception as error:  # said when it is the record's turn: letters keep the records' order
-            messages = (error,)
-        return (
-            store_id,
-            Moment(source, received_at, unit.now, crc32(value) if value else 0),
-            value or b"",
-            messages,
-        )

@@ -42,6 +42,7 @@ from streams.cli import (
     topology,
     worker,
 )
+from streams.cli.exits import CODES
 
 EPILOG = """
 **Examples**
@@ -88,7 +89,9 @@ def _root(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
-    pass
+    from streams.log import silence_clients
+
+    silence_clients()  # a worker gives them their voice again
 
 
 # In the order in which `--help` lists them, within the panels of streams/cli/panels.py.
@@ -124,6 +127,19 @@ for module in (
     partitions,
 ):
     module.register(app)
+
+
+def _say_codes(group: typer.Typer) -> None:
+    """Have the help of every command say its exit codes."""
+    for command in group.registered_commands:
+        if "xit code" not in f"{command.epilog}{command.callback.__doc__}":
+            command.epilog = f"{command.epilog or ''}\n\n{CODES}"
+    for sub in group.registered_groups:
+        if sub.typer_instance is not None:
+            _say_codes(sub.typer_instance)
+
+
+_say_codes(app)
 
 
 def main() -> None:

@@ -64,9 +64,7 @@ def _bench(
     application, or the bare clients without any rules.
     """
     from deploy.bench.options import Options
-    from streams import log
 
-    log.silence_clients()
     options = Options(orders=orders, stores=stores, partitions=partitions, seconds=seconds, rows=rows)
     if only:
         options = _replace(options, parts=tuple(only))
@@ -101,7 +99,7 @@ def _measure(options: Options, *, as_json: bool) -> int:
         print(f"tillstream: {error}", file=sys.stderr)
         return Exit.FAILED
     except KeyboardInterrupt:
-        return 130
+        return Exit.STOPPED
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:

@@ -38,7 +38,6 @@ Exit codes: 0 every order is decided and written once, and all sums are right; 2
 3 something is lost, twice, out of order, torn, oversold or told differently: the data is kept, and the
 command that repeats the run is printed; 130 ended by Ctrl-C, with the sum of the rounds that were played.
 """
-INTERRUPTED = 130
 
 
 def register(app: typer.Typer) -> None:
@@ -77,9 +76,7 @@ def _chaos(
     from deploy.chaos.plan import KINDS, draw
     from deploy.chaos.result import Options
     from deploy.chaos.view import planned
-    from streams import log
 
-    log.silence_clients()
     options = Options(
         rounds=rounds, seed=seed, orders_per_round=orders_per_round, rate=rate, faults_per_round=faults
     )
@@ -113,7 +110,7 @@ def _play(
     if keep is None and (result is None or result.kept):
         shutil.rmtree(data_dir, ignore_errors=True)
     if result is None:
-        return INTERRUPTED
+        return Exit.STOPPED
     _report(result, as_json=as_json)
     if not result.kept:
         again = ["tillstream", "chaos", "--rounds", str(options.rounds), "--seed", str(options.seed)]
@@ -121,7 +118,7 @@ def _play(
         again += ["--faults", str(options.faults_per_round)]
         print(f"tillstream: repeat it with `{shlex.join(again)}`; its data is in {data_dir}", file=sys.stderr)
         return Exit.FOUND
-    return Exit.OK if result.rounds == options.rounds else INTERRUPTED
+    return Exit.OK if result.rounds == options.rounds else Exit.STOPPED
 
 
 async def _run(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli import panels
+from streams.cli.exits import Exit
 
 if TYPE_CHECKING:
     from deploy.demo.result import Options, Result
@@ -61,9 +62,7 @@ def _demo(
 ) -> None:
     """Run the main job on an embedded Kafka and Postgres, with orders coming in, and check what came out."""
     from deploy.demo.result import Options
-    from streams import log
 
-    log.silence_clients()
     options = Options(
         orders=orders, stores=stores, rate=rate or None, seed=seed, partitions=partitions, lives=lives
     )
@@ -116,7 +115,7 @@ async def _run(stack: Stack, options: Options, console: object, *, exit_at_end: 
         finally:
             await demo.stop()
     if result is None:
-        return 130
+        return Exit.STOPPED
     return 0 if result.kept else 1
 
 

@@ -34,7 +34,8 @@ _EPILOG = """
     tillstream dlq redrive ID --store s1 --apply --why 'its publisher had set no key'
 
 **Exit codes**  0 done, or nothing to do; 1 it failed, and says how many were sent; 2 wrong options; 4 another
-operator is at work; 5 refused, nothing was sent: a record must not be sent again, or is nowhere any more
+operator is at work; 5 refused, nothing was sent: a record must not be sent again, or is nowhere any more;
+130 stopped by Ctrl-C, what was in hand was sent
 """
 
 
@@ -79,7 +80,6 @@ def redrive(
     Of letters that are not named, those in state new. In the order of topic, partition and offset, each once
     also when this is killed: run it again then.
     """
-    from streams import log
     from streams.redrive import run
     from streams.redrive.errors import RedriveError, RefusedError
     from streams.redrive.preparing import Given
@@ -106,7 +106,6 @@ def redrive(
                 connection, settings, which, given, progress, placed, skip_refused=skip_refused
             )
 
-    log.silence_clients()
     try:
         report = ask(work)
     except RefusedError as error:
@@ -115,7 +114,7 @@ def redrive(
         raise failed(str(error)) from error
     except KeyboardInterrupt:
         left = "What was in hand was sent to its end, the rest was not: the same command goes on"
-        raise failed(f"stopped. {left if apply else 'Nothing was changed'}") from None
+        raise failed(f"stopped. {left if apply else 'Nothing was changed'}", Exit.STOPPED) from None
     if as_json:
         print_json(report)
     else:

@@ -52,14 +52,12 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a dead letter: reason, coordinates, what was done about it, and what to do."""
-    from streams import log
     from streams.redrive.display import display
     from streams.redrive.errors import RefusedError
     from streams.settings import load_settings
 
     if save is not None and save.exists():
         raise typer.BadParameter(f"{save} is there already: name a new file", param_hint="--save")
-    log.silence_clients()
     try:
         found = ask(
             lambda connection: display(connection, load_settings(), letter, with_payload=with_payload)

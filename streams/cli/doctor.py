@@ -59,12 +59,10 @@ def _doctor(
     It reads the last records of every inbound partition to see whether publishers send keys, and put
     records where they belong; a transaction that holds readers back is named with its producer.
     """
-    from streams import log
     from streams.settings import load_settings
     from streams.watch.doctor import examine
     from streams.watch.finding import Level
 
-    log.silence_clients()
     findings = asyncio.run(examine(load_settings(), stalled_s=stalled_after, addresses=worker or []))
     bad = [one for one in findings if one.level in (Level.PROBLEM, Level.UNKNOWN)]
     if as_json:

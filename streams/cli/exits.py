@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+CODES = "**Exit codes**  0 done; 1 it could not be done, the message says why; 2 the command line is wrong"
+"""Of commands that have no others to tell of."""
+
 
 class Exit(IntEnum):
     """How a command ended."""
@@ -20,3 +23,5 @@ class Exit(IntEnum):
     """Another operator is at work; nothing was changed."""
     REFUSED = 5
     """It would not be right (records that retention removed, a shadow that is not whole); nothing changed."""
+    STOPPED = 130
+    """Ended by Ctrl-C; what had been done by then is said where it matters."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -58,13 +59,10 @@ def ask(question: Callable[[Any], Awaitable[T]], *, known_schema: bool = True) -
 
 
 async def _ask(options: dict[str, Any], question: Callable[[Any], Awaitable[T]], known_schema: bool) -> T:
-    import asyncpg
-
     from storage import schema
-    from storage.connection import CLIENT_ERRORS, connect
-    from storage.errors import BusyError, StorageError
+    from storage.connection import connect
 
-    try:
+    with at_postgres():
         connection = await connect(options, name="tillstream cli")
         try:
             if known_schema:
@@ -72,6 +70,18 @@ async def _ask(options: dict[str, Any], question: Callable[[Any], Awaitable[T]],
             return await question(connection)
         finally:
             connection.terminate()
+
+
+@contextmanager
+def at_postgres() -> Iterator[None]:
+    """Have what goes wrong with Postgres end the command with a message and its code."""
+    import asyncpg
+
+    from storage.connection import CLIENT_ERRORS
+    from storage.errors import BusyError, StorageError
+
+    try:
+        yield
     except BusyError as error:
         raise failed(str(error), Exit.BUSY) from error
     except StorageError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,7 +60,7 @@ def choice(
     return Choice(
         ids=tuple(dict.fromkeys(ids or ())),
         store_id=store,
-        reasons=tuple(reasons or ()),
+        reasons=_reasons(reasons or ()),
         topics=_topics(topics or ()),
         since=point(since),
         until=point(until, "--until"),
@@ -117,12 +117,29 @@ def states(given: Sequence[str] | None) -> tuple[State, ...]:
     return tuple(found)
 
 
+def _reasons(given: Sequence[str]) -> tuple[str, ...]:
+    from storage.rows.dead_letters import NOT_A_ROW, NOT_AN_EVENT
+    from topics.errors import REASONS
+
+    _check(given, (*REASONS, NOT_AN_EVENT, NOT_A_ROW), "--reason")
+    return tuple(given)
+
+
 def _topics(given: Sequence[str]) -> tuple[str, ...]:
     """Return the topics' names as letters have them: the history worker's carry the prefix."""
     from streams.settings import load_settings
+    from topics.registry import BY_NAME
 
     if not given:
         return ()
     prefix = load_settings().worker.prefix
     bare = [name.removeprefix(prefix) for name in given]
+    _check(bare, BY_NAME, "--topic")
     return tuple(dict.fromkeys(full for name in bare for full in (name, f"{prefix}{name}")))
+
+
+def _check(given: Sequence[str], known: Collection[str], option: str) -> None:
+    """Refuse a word that no letter can have: none would be found, and all seem well."""
+    for word in given:
+        if word not in known:
+            raise typer.BadParameter(f"{word!r} is none of {', '.join(known)}", param_hint=option)

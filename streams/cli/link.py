@@ -79,14 +79,12 @@ def _read(file: str) -> bytes:
 
 def _ask(question: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine made from the settings; an error that a user can mend ends the command with code 1."""
-    from streams import log
     from streams.provision import ProvisionError
     from streams.publisher import PublishError
     from streams.runtime.errors import WorkerError
     from streams.settings import SettingsError, load_settings
     from topics.errors import ContractError
 
-    log.silence_clients()
     try:
         return asyncio.run(question(load_settings()))
     except (ContractError, ProvisionError, PublishError, SettingsError, WorkerError) as error:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from streams.cli.exits import Exit
-from streams.cli.history import failed
+from streams.cli.history import at_postgres, failed
 
 if TYPE_CHECKING:
     from storage.operations.audit import Order
@@ -21,10 +21,6 @@ T = TypeVar("T")
 
 def run(work: Callable[[Settings], Awaitable[T]]) -> T:
     """Do what needs Kafka; what a user can mend ends the command with a message and its exit code."""
-    import asyncpg
-
-    from storage.errors import BusyError, StorageError
-    from streams.log import silence_clients
     from streams.provision import ProvisionError
     from streams.rebuild.errors import RefusedError
     from streams.runtime.errors import WorkerError
@@ -35,23 +31,13 @@ def run(work: Callable[[Settings], Awaitable[T]]) -> T:
         require_kafka(settings)
         return await work(settings)
 
-    silence_clients()
     try:
-        return asyncio.run(do())
+        with at_postgres():
+            return asyncio.run(do())
     except RefusedError as error:
         raise failed(str(error), Exit.REFUSED) from error
-    except BusyError as error:
-        raise failed(str(error), Exit.BUSY) from error
-    except (WorkerError, ProvisionError, SettingsError, StorageError) as error:
+    except (WorkerError, ProvisionError, SettingsError) as error:
         raise failed(str(error)) from error
-    except asyncpg.PostgresError as error:
-        raise failed(f"Postgres refused ({error.sqlstate}): {error}") from error
-    except OSError as error:
-        reason = str(error) or type(error).__name__
-        raise failed(
-            f"A server does not answer ({reason}): are Kafka and Postgres running, and are"
-            " TILLSTREAM_KAFKA_BOOTSTRAP and TILLSTREAM_POSTGRES_DSN right?"
-        ) from error
 
 
 @asynccontextmanager
@@ -72,24 +58,6 @@ async def audited(settings: Settings, order: Order, what: str) -> AsyncIterator[
             yield result
     finally:
         connection.terminate()
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how many offsets were passed, and how long it has taken."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed:,} records"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda passed: bar.advance(task, passed)
 
 
 def say_dry(*, applied: bool) -> None:

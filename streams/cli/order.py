@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from streams.cli import panels
 from streams.cli.history import Json, Since, failed, point, print_table
+from streams.cli.progress import progress
 
 if TYPE_CHECKING:
     from storage.lookups.trace import OrderRows
     from streams.explain.entry import Entry
-    from streams.explain.reading import Advance
     from streams.explain.trace import Trace, Wanted
     from streams.settings import Settings
 
@@ -81,20 +78,18 @@ def trace(
 
 
 def _traced(wanted: Wanted) -> Trace:
-    from streams import log
     from streams.explain.trace import trace as traced
     from streams.provision import ProvisionError
     from streams.runtime.errors import WorkerError
     from streams.settings import SettingsError, load_settings
 
-    log.silence_clients()
     try:
         settings = load_settings()
 
         async def both() -> Trace:
             rows = await _rows(settings, wanted)
-            with progress("reading") as (expect, advance):
-                return await traced(settings, wanted, rows, expect, advance)
+            with progress("reading") as shown:
+                return await traced(settings, wanted, rows, shown)
 
         return asyncio.run(both())
     except (ProvisionError, SettingsError, WorkerError) as error:
@@ -126,38 +121,6 @@ async def _rows(settings: Settings, wanted: Wanted) -> OrderRows | None:
         reason = str(error) or type(error).__name__
         typer.echo(f"tillstream: Postgres does not answer, its rows are left out: {reason}", err=True)
         return None
-
-
-@contextmanager
-def progress(what: str) -> Iterator[tuple[Advance, Advance]]:
-    """Show on a terminal how far reading is, and how long it will take; yields (expect, advance)."""
-    from streams.explain.reading import silent
-
-    if not sys.stderr.isatty():
-        yield silent, silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} records"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=0)
-        total = 0
-
-        def expect(topic: str, count: int) -> None:
-            nonlocal total
-            total += count
-            bar.update(task, total=total)
-
-        def advance(topic: str, count: int) -> None:
-            bar.update(task, advance=count, description=f"{what} {topic}")
-
-        yield expect, advance
 
 
 def _print(found: Trace) -> None:

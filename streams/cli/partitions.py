@@ -13,9 +13,10 @@ from streams.cli.change import Apply, Who, Why, order
 from streams.cli.exits import Exit
 from streams.cli.history import Json, print_json, print_table
 from streams.cli.offline import audited, run, say_dry
+from streams.cli.progress import progress
 
 if TYPE_CHECKING:
-    from streams.repartition.change import Counted, Outlook, Told
+    from streams.repartition.change import Counted, Outlook
     from streams.settings import Settings
 
 TURN = "partitions"
@@ -73,6 +74,7 @@ def plan(count: Count, to: To, as_json: Json = False) -> None:
 )
 def drain(
     wait: Annotated[float, typer.Option("--wait", min=0, help="At most so many minutes.")] = 10.0,
+    as_json: Json = False,
 ) -> None:
     """Wait, with the publishers stopped and the workers at work, until all is decided and written."""
 
@@ -85,7 +87,10 @@ def drain(
             await drained(settings, site.partitions, wait * 60, told)
 
     run(wait_for)
-    typer.echo("all that was published is decided and written: stop the workers")
+    if as_json:
+        print_json({"drained": True})
+    else:
+        typer.echo("all that was published is decided and written: stop the workers")
 
 
 @partitions.command(
@@ -129,7 +134,7 @@ def change_partitions(
         if placed is None:
             return seen, []
         async with audited(settings, placed, TURN) as result:
-            with _copying() as told:
+            with progress("copying") as told:
                 copied = await change.change(move, replication_factor, told)
             result.update({"from": seen.before, "records": sum(one.copied or 0 for one in copied)})
         return seen, copied
@@ -211,23 +216,3 @@ def _left() -> Iterator[Any]:
         yield lambda undecided, unwritten: status.update(
             f"{undecided:,} offsets not decided, {unwritten:,} not written"
         )
-
-
-@contextmanager
-def _copying() -> Iterator[Told]:
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed:,} records"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("copying", total=None)
-
-        def told(name: str, count: int) -> None:
-            bar.update(task, description=f"copying {name}", advance=count)
-
-        yield told

@@ -26,9 +26,23 @@ LONG = ("-m", "", "--hypothesis-profile", "new")
 """Also what is marked `long`, and random examples that no run before has had."""
 
 
+_EPILOG = """
+**Examples**
+
+    tillstream test                                       all but what takes long
+
+    tillstream test --only-pytest tests/unit -k ports     some tests, without the checks
+
+    tillstream test --long                                before a release
+
+**Exit codes**  0 all is well; else that of the first step that failed; 2 the command line is wrong
+"""
+
+
 def register(app: typer.Typer) -> None:
     app.command(
         rich_help_panel=panels.TRY,
+        epilog=_EPILOG,
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(test)
 
@@ -45,8 +59,7 @@ def test(
 ) -> None:
     """Check formatting, lint and types, then run the tests on a real Kafka and Postgres.
 
-    All other arguments go to pytest: `tillstream test --only-pytest tests/unit -k ports`. Without any, two
-    files of tests run at a time. The exit code is that of the first step that failed.
+    All other arguments go to pytest. Without any, two files of tests run at a time.
     """
     if not (_ROOT / "tests").is_dir():
         raise typer.BadParameter("tests come with a source checkout only; this is an installed package")

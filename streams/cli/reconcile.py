@@ -13,8 +13,8 @@ import typer
 from streams.cli import panels, reconcile_view
 from streams.cli.change import Apply, Who, Why, order
 from streams.cli.exits import Exit
-from streams.cli.history import Json, Since, failed, point, print_json
-from streams.cli.order import progress
+from streams.cli.history import Json, Since, at_postgres, failed, point, print_json
+from streams.cli.progress import progress
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -191,31 +191,18 @@ def _look(
     store: str, since: datetime | None, then: Callable[[Look, Any], Awaitable[T]], *, with_sales: bool
 ) -> T:
     """Open a look at a store, with a session of Postgres; what a user can mend ends the command."""
-    import asyncpg
-
-    from storage.errors import BusyError, StorageError
-    from streams import log
     from streams.provision import ProvisionError
     from streams.publisher import PublishError
     from streams.runtime.errors import WorkerError
     from streams.settings import SettingsError, load_settings, require_postgres
 
-    log.silence_clients()
     try:
         settings = load_settings()
         require_postgres(settings)
-        return asyncio.run(_opened(settings, store, since, then, with_sales))
-    except BusyError as error:
-        raise failed(str(error), Exit.BUSY) from error
-    except (ProvisionError, PublishError, SettingsError, StorageError, WorkerError) as error:
+        with at_postgres():
+            return asyncio.run(_opened(settings, store, since, then, with_sales))
+    except (ProvisionError, PublishError, SettingsError, WorkerError) as error:
         raise failed(str(error)) from error
-    except OSError as error:
-        reason = str(error) or type(error).__name__
-        raise failed(
-            f"Postgres does not answer ({reason}): is it running, and is its address right?"
-        ) from error
-    except asyncpg.PostgresError as error:
-        raise failed(f"Postgres refused ({error.sqlstate}): {error}") from error
 
 
 async def _opened(
@@ -233,11 +220,9 @@ async def _opened(
     connection = await connect(settings.postgres.connect_options(), name="tillstream reconcile")
     try:
         await schema.check(connection)
-        with progress("reading") as (expect, advance):
+        with progress("reading") as shown:
             own_id = ids.StoreId(store)
-            async with Look.at(
-                settings, own_id, connection, since, expect, advance, with_sales=with_sales
-            ) as look:
+            async with Look.at(settings, own_id, connection, since, shown, with_sales=with_sales) as look:
                 return await then(look, connection)
     finally:
         connection.terminate()

@@ -110,7 +110,6 @@ def at_desk(work: Callable[[Desk], Awaitable[T]]) -> T:
     from asyncpg import InterfaceError, PostgresError
 
     from storage.errors import BusyError, StorageError
-    from streams import log
     from streams.replay.desk import sitting
     from streams.replay.errors import RefusedError, ReplayError
     from streams.runtime.errors import WorkerError
@@ -120,7 +119,6 @@ def at_desk(work: Callable[[Desk], Awaitable[T]]) -> T:
         async with sitting(settings) as desk:
             return await work(desk)
 
-    log.silence_clients()
     try:
         settings = load_settings()
         require_kafka(settings)
@@ -147,7 +145,8 @@ def at_desk(work: Callable[[Desk], Awaitable[T]]) -> T:
     except KeyboardInterrupt:
         raise failed(
             "stopped. What is written stays: a replay goes on with `tillstream replay run --resume`, and"
-            " `tillstream replay drop` removes it; a swap was not made"
+            " `tillstream replay drop` removes it; a swap was not made",
+            Exit.STOPPED,
         ) from None
 
 

@@ -52,8 +52,9 @@ _RUN = """
 
     tillstream replay run --resume --apply --why 'the host was restarted'
 
-**Exit codes**  0 done; 1 it failed or was stopped, and can be resumed; 2 wrong options; 4 another operator is
-at work; 5 refused: the log no longer has all of it, or there is a shadow already
+**Exit codes**  0 done; 1 it failed, and can be resumed; 2 wrong options; 4 another operator is at work; 5
+refused: the log no longer has all of it, or there is a shadow already; 130 stopped by Ctrl-C, and can be
+resumed
 """
 
 

@@ -10,6 +10,7 @@ import typer
 
 from streams.cli import panels
 from streams.cli.history import FirstDay, Json, LastDay, Store, days, failed, print_json, print_table
+from streams.cli.progress import progress
 
 if TYPE_CHECKING:
     from datetime import date
@@ -28,8 +29,6 @@ EPILOG = """
 
 Exit codes: 0 done; 1 the topics cannot be read; 2 the command line is wrong.
 """
-_EVERY = 500
-"""Records between two looks at the progress."""
 
 
 def register(app: typer.Typer) -> None:
@@ -50,10 +49,9 @@ def simulate(
     own policy and once by this one; nothing is written, and the workers do not notice. Without --from and
     --to: all orders that the topics have.
     """
-    from streams import log
     from streams.domain.policies import POLICIES
+    from streams.runtime.errors import WorkerError
     from streams.settings import SettingsError, load_settings, require_kafka
-    from streams.simulate.errors import SimulationError
     from streams.simulate.run import Range
     from topics.ids import StoreId
 
@@ -67,12 +65,11 @@ def simulate(
         _midnight(first_day),
         _midnight(last_day, timedelta(days=1)),
     )
-    log.silence_clients()
     try:
         settings = load_settings()
         require_kafka(settings)
         done = _run(settings, due)
-    except (SettingsError, SimulationError) as error:
+    except (SettingsError, WorkerError) as error:
         raise failed(str(error)) from error
     if as_json:
         print_json(done)
@@ -81,24 +78,10 @@ def simulate(
 
 
 def _run(settings: Settings, due: Range) -> Simulation:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from streams.simulate.run import simulate
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("records")
-        waiting = 0
-
-        def went(records: int) -> None:
-            nonlocal waiting
-            waiting += records
-            if waiting >= _EVERY:
-                progress.advance(task, waiting)
-                waiting = 0
-
-        return asyncio.run(simulate(settings, due, lambda total: progress.update(task, total=total), went))
+    with progress("reading") as shown:
+        return asyncio.run(simulate(settings, due, shown))
 
 
 def _show(done: Simulation) -> None:

@@ -26,9 +26,20 @@ DataDir = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+_UP = """
+**Examples**
+
+    tillstream up                                   in .tillstream, until `tillstream down`
+
+    tillstream up --foreground                      until Ctrl-C; what dies is started again
+
+    tillstream up --ephemeral                       in a temporary directory
+"""
+
+
 def register(app: typer.Typer) -> None:
-    app.command(rich_help_panel=panels.TRY)(up)
-    app.command(rich_help_panel=panels.TRY)(down)
+    app.command(rich_help_panel=panels.TRY, epilog=_UP)(up)
+    app.command(rich_help_panel=panels.TRY, epilog="**Example**  `tillstream down`")(down)
 
 
 def up(

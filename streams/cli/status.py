@@ -85,10 +85,8 @@ def _status(
     Postgres' own; the workers, tables, dead letters and open exceptions. A part that does not answer is
     named, and the others are shown. First comes the local stack, if that is what the settings mean.
     """
-    from streams import log
     from streams.watch.judgement import Limits
 
-    log.silence_clients()
     limits = Limits(lag_s=lag, recovering_s=recovering, letters=letters)
     source = context.get_parameter_source("data_dir")
     look = _Look(data_dir, source is not None and source.name == "COMMANDLINE", worker or [], limits)
@@ -146,7 +144,7 @@ class _Look:
         local = not KafkaSettings().servers()
         if local or self._named:
             stack = await asyncio.to_thread(local_status, self._data_dir)
-            if stack is not None and not stack.running and local:
+            if stack is not None and local and not any(part.running for part in stack.parts):
                 return _Seen(stack, None, [])
         pipeline = await look(settings, self._workers)
         return _Seen(stack, pipeline, judge(pipeline, self._limits))
@@ -156,7 +154,7 @@ def _print(seen: _Seen, everything: bool) -> None:
     from streams.cli.status_view import view
 
     if seen.stack is not None:
-        describe(seen.stack, "running" if seen.stack.running else "not running; `tillstream up` starts it")
+        describe(seen.stack, "running" if seen.stack.running else _not_running(seen.stack))
     if seen.pipeline is not None:
         from rich.console import Console
 
@@ -165,6 +163,12 @@ def _print(seen: _Seen, everything: bool) -> None:
         console = Console(highlight=False)
         width = console.width if console.is_terminal else PIPE_WIDTH
         Console(highlight=False, width=width).print(view(seen.pipeline, seen.wrong, everything))
+
+
+def _not_running(stack: Status) -> str:
+    down = [part.name for part in stack.parts if not part.running]
+    what = "not running" if len(down) == len(stack.parts) else f"{', '.join(down)} does not run"
+    return f"{what}; `tillstream up` starts it"
 
 
 def _watch(look: _Look, interval: float, everything: bool, as_json: bool) -> None:

@@ -9,7 +9,8 @@ import typer
 from streams.cli import panels, tables_rebuild, tables_repair
 from streams.cli.exits import Exit
 from streams.cli.history import Json, failed, print_json, print_table
-from streams.cli.offline import progress, run
+from streams.cli.offline import run
+from streams.cli.progress import progress
 from streams.cli.table_names import Key, Table, chosen
 
 if TYPE_CHECKING:
@@ -90,18 +91,25 @@ def verify(
     epilog="**Example**  `tillstream tables show --table stock --key 's1%00p-1'`\n\n"
     "**Exit codes**  0 shown; 1 there is no such row.",
 )
-def show(table: Table, key: Key) -> None:
-    """Print a row as it stands in the changelog, to look at it or to mend it for `tables repair --value`."""
+def show(table: Table, key: Key, as_json: Json = False) -> None:
+    """Print a row as it stands in the changelog, to look at it or to mend it for `tables repair --value`.
+
+    With --json also where it stands; `row` is then its text.
+    """
     from streams.rebuild import keys
     from streams.rebuild.repair import look_at_row
 
     (name,) = chosen([table])
-    row = run(lambda settings: look_at_row(settings, name, keys.read(key))).row
-    if row is None:
+    found = run(lambda settings: look_at_row(settings, name, keys.read(key)))
+    if found.row is None:
         raise failed(
             f"table {table} has no row {key!r}: `tillstream tables verify` shows how keys are written"
         )
-    typer.echo(row.decode(errors="backslashreplace"))
+    row = found.row.decode(errors="backslashreplace")
+    if as_json:
+        print_json({"table": name, "partition": found.partition, "key": _shown(found.key), "row": row})
+    else:
+        typer.echo(row)
 
 
 def _shown(key: bytes) -> str:

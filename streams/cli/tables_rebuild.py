@@ -9,8 +9,9 @@ import typer
 from streams.cli.change import Apply, Who, Why, order
 from streams.cli.exits import Exit
 from streams.cli.history import Json, print_json, print_table
-from streams.cli.offline import audited, progress, say_dry
+from streams.cli.offline import audited, say_dry
 from streams.cli.offline import run as run_offline
+from streams.cli.progress import progress
 from streams.cli.table_names import chosen
 from streams.cli.tables_repair import TURN
 

@@ -21,12 +21,21 @@ topics = typer.Typer(
 )
 
 
+_CREATE = """
+**Examples**
+
+    tillstream topics create                                              on one machine
+
+    tillstream topics create --partitions 12 --replication-factor 3      in production
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(topics, name="topics", rich_help_panel=panels.OPERATE)
 
 
-@topics.command("list")
+@topics.command("list", epilog="**Example**  `tillstream topics list --json`")
 def list_topics(prefix: Prefix = None, as_json: Json = False) -> None:
     """List every topic, changelogs included, and how many partitions it has in Kafka, if any."""
     states = asyncio.run(look_at(settings_of(prefix)))
@@ -56,7 +65,7 @@ def list_topics(prefix: Prefix = None, as_json: Json = False) -> None:
         _print(f"\n{missing} of {len(states)} are not there: `tillstream topics create` makes them")
 
 
-@topics.command("create")
+@topics.command("create", epilog=_CREATE)
 def create_topics(
     partitions: Annotated[
         int | None,
@@ -96,7 +105,10 @@ def create_topics(
 topics.command("alter", epilog=EPILOG)(alter_topics)
 
 
-@topics.command("describe")
+@topics.command(
+    "describe",
+    epilog="**Example**  `tillstream topics describe sales --schema`",
+)
 def describe_topic(
     name: Annotated[str, typer.Argument(help="The topic, without prefix; or a changelog's full name.")],
     prefix: Prefix = None,

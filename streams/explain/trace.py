@@ -8,8 +8,9 @@ import msgspec
 from storage.lookups.trace import OrderRows
 from streams.explain.decided import OUTCOMES, Decided
 from streams.explain.entry import Entry, in_order
-from streams.explain.reading import Advance, Reading, silent
+from streams.explain.reading import Reading
 from streams.explain.told import SOURCES, Marks, Subject, Told, entry
+from streams.progress import SILENT, Progress
 from streams.settings import Settings
 from topics.ids import OrderId, StoreId, sale_id
 from topics.pos_sales import PosSale
@@ -42,16 +43,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     personal: bool = False
 
 
-Expect = Advance
-"""Called before a topic is read: the topic, and how many offsets there are to read."""
-
-
 async def trace(
     settings: Settings,
     wanted: Wanted,
     rows: OrderRows | None,
-    expect: Expect = silent,
-    advance: Advance = silent,
+    progress: Progress = SILENT,
 ) -> Trace:
     """Read the store's partition for the order; `rows` is what Postgres has of it, None when it is away."""
     own_id = sale_id(wanted.store_id, wanted.order_id)
@@ -61,17 +57,17 @@ async def trace(
     async with Reading.of(settings, wanted.store_id, (*SOURCES, *OUTCOMES)) as reading:
         since = wanted.since or (rows.first - MARGIN if rows is not None and rows.first else None)
         decided_up_to = await reading.decided(SOURCES)
-        told = await _read_told(reading, subject, since, expect, advance)
+        told = await _read_told(reading, subject, since, progress)
         if since is None:
             first = min((one.time for one in told), default=datetime.now(UTC) - UNKNOWN + MARGIN)
             since = first - MARGIN
         decided = Decided(wanted.order_id, own_id, personal=wanted.personal)
-        await _read_decided(reading, decided, told, since, expect, advance)
+        await _read_decided(reading, decided, told, since, progress)
         learned = {sale.pos_sale_id for sale in decided.sales if sale.pos_sale_id} - subject.pos_sale_ids
         if learned:
             # Its name in the point of sale came up only now: what the shop told under it was passed over.
             subject.pos_sale_ids |= learned
-            told = await _read_told(reading, subject, since, expect, advance)
+            told = await _read_told(reading, subject, since, progress)
     marks = Marks(
         decided.decisions, decided_up_to, waits_for_link="waiting_for_link" in decided.open_exceptions
     )
@@ -88,22 +84,21 @@ async def trace(
 
 
 async def _read_told(
-    reading: Reading, subject: Subject, since: datetime | None, expect: Expect, advance: Advance
+    reading: Reading, subject: Subject, since: datetime | None, progress: Progress
 ) -> list[Told]:
     first, ends = await reading.since(SOURCES, since), await reading.ends(SOURCES)
-    for topic in SOURCES:
-        expect(topic, max(0, ends[topic] - first[topic]))
+    progress.expect(sum(max(0, ends[topic] - first[topic]) for topic in SOURCES))
     found: list[Told] = []
-    async for record in reading.records("ecom.orders", first["ecom.orders"], ends["ecom.orders"], advance):
+    async for record in reading.records("ecom.orders", first["ecom.orders"], ends["ecom.orders"], progress):
         found += subject.orders(record)
     in_pos: list[Told] = []
-    async for record in reading.records("pos.sales", first["pos.sales"], ends["pos.sales"], advance):
+    async for record in reading.records("pos.sales", first["pos.sales"], ends["pos.sales"], progress):
         told = subject.sale_in_pos(record)
         if told is not None:
             in_pos.append(told)
     found += _ours(in_pos, subject)
     start, end = first["pos.fulfillments"], ends["pos.fulfillments"]
-    async for record in reading.records("pos.fulfillments", start, end, advance):
+    async for record in reading.records("pos.fulfillments", start, end, progress):
         told = subject.progress(record)
         if told is not None:
             found.append(told)
@@ -124,15 +119,13 @@ async def _read_decided(
     decided: Decided,
     told: Sequence[Told],
     since: datetime,
-    expect: Expect,
-    advance: Advance,
+    progress: Progress,
 ) -> None:
     places = frozenset((one.topic, one.record.offset) for one in told)
     first, ends = await reading.since(OUTCOMES, since), await reading.ends(OUTCOMES)
+    progress.expect(sum(max(0, ends[topic] - first[topic]) for topic in OUTCOMES))
     for topic in OUTCOMES:
-        expect(topic, max(0, ends[topic] - first[topic]))
-    for topic in OUTCOMES:
-        async for batch in reading.batches(topic, first[topic], ends[topic], advance):
+        async for batch in reading.batches(topic, first[topic], ends[topic], progress):
             for record in batch:
                 # Letters of records whose store is not known lie on the same partition.
                 if record.key == reading.key or topic == "dead.letters":

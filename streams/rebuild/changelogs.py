@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 
+from streams.committed import CommittedLog
 from streams.domain.tables import TABLES
+from streams.progress import SILENT, Progress
 from streams.provision import look
 from streams.rebuild.draft import SPECS
 from streams.rebuild.errors import RebuildError
-from streams.rebuild.reading import Reading, Told
 from streams.runtime.transactions import Transactor
 from streams.runtime.unit import Sealed
 from streams.settings import Settings
@@ -104,20 +105,20 @@ async def read_tables(
     site: Site,
     tables: Iterable[str] = TABLES,
     partitions: Iterable[int] | None = None,
-    told: Told | None = None,
+    told: Progress = SILENT,
 ) -> dict[tuple[str, int], Changelog]:
     """Read changelogs whole, as the worker does at its start; one that is missing has no rows."""
-    async with Reading(settings) as reading:
-        return await read_with(reading, settings, site, tables, partitions, told)
+    async with CommittedLog.open(settings.kafka) as log:
+        return await read_with(log, settings, site, tables, partitions, told)
 
 
 async def read_with(
-    reading: Reading,
+    log: CommittedLog,
     settings: Settings,
     site: Site,
     tables: Iterable[str] = TABLES,
     partitions: Iterable[int] | None = None,
-    told: Told | None = None,
+    told: Progress = SILENT,
 ) -> dict[tuple[str, int], Changelog]:
     """Read changelogs with a consumer that is there."""
     app_id = settings.worker.app_id("stock")
@@ -128,10 +129,14 @@ async def read_with(
         for (table, number), one in found.items()
         if table not in site.missing
     }
-    ends = await reading.ends(takers)
-    await reading.read(
-        ends, lambda record: takers[TopicPartition(record.topic, record.partition)](record), told
-    )
+    spans = (await log.ranges(takers)).values()
+    told.expect(sum(span.offsets for span in spans))
+    async for pieces in log.read(spans):
+        for piece in pieces:
+            take = takers[TopicPartition(piece.topic, piece.partition)]
+            for record in piece.records:
+                take(record)
+            told.advance(piece.offsets)
     return found
 
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
 from streams.domain.books import Moment
-from topics import moments
+from streams.domain.inbound import read
 from topics.codec import decode_dead_letter
 from topics.decoders import MESSAGES
-from topics.event import Source
 from topics.ids import StoreId
-from topics.keys import decode_key
-from topics.partitions import partition_of
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
@@ -40,17 +36,13 @@ class Inbound:
 
     def read(self, topic: str, record: Any) -> Iterator[Told]:
         """Yield the messages of a record; of one that was refused, or would be, none."""
-        try:
-            store_id = decode_key(record.key)
-            if partition_of(record.key, self._partitions) != record.partition:
-                return
-            received_at = moments.of_record(record.timestamp)
-            messages = MESSAGES[topic](record.value, received_at)
-        except Exception:  # whatever it was then, too: the record is a dead letter
-            return
-        source = Source(topic=topic, partition=record.partition, offset=record.offset)
-        checksum = crc32(record.value) if record.value else 0
+        store_id, moment, messages = read(topic, record.partition, record, MESSAGES[topic], self._partitions)
         for number, message in enumerate(messages):
             part = number if len(messages) > 1 else None
-            if not isinstance(message, Exception) and (topic, record.offset, part or 0) not in self._refused:
-                yield Told(store_id, Moment(source, received_at, received_at, checksum, part), message)
+            if (
+                store_id is not None
+                and not isinstance(message, Exception)
+                and (topic, record.offset, part or 0) not in self._refused
+            ):
+                at = moment if part is None else msgspec.structs.replace(moment, part=part)
+                yield Told(store_id, at, message)

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from aiokafka import TopicPartition
 
+from storage.progress import Span
+from streams.committed import CommittedLog, ends_of
 from streams.domain.tables import TABLES
+from streams.progress import SILENT, Progress
 from streams.provision import create
 from streams.rebuild.changelogs import Change, Site, differences, look_at, read_tables, read_with, write
 from streams.rebuild.errors import RebuildError, RefusedError
-from streams.rebuild.reading import Reading, Told, ends_of
 from streams.rebuild.rebuilding import OUTBOUND, Doubts, Rebuilding
 from streams.rebuild.standstill import committed, fenced, require_stopped
 from streams.settings import Settings
@@ -57,12 +59,12 @@ async def lost_tables(settings: Settings, site: Site) -> tuple[str, ...]:
         if table not in site.missing
         for number in range(site.partitions)
     }
-    ends = await ends_of(there, settings)
+    ends = await ends_of(there, settings.kafka)
     filled = {there[tp] for tp, end in ends.items() if end}
     return tuple(table for table in TABLES if table not in filled)
 
 
-async def plan(settings: Settings, tables: Sequence[str], told: Told | None = None) -> Plan:
+async def plan(settings: Settings, tables: Sequence[str], told: Progress = SILENT) -> Plan:
     """Make the tables from the topics, and compare them with what their changelogs have.
 
     Without `tables` it is those that are lost. The stock workers must be stopped: RefusedError otherwise.
@@ -71,17 +73,18 @@ async def plan(settings: Settings, tables: Sequence[str], told: Told | None = No
     site = await look_at(settings)
     chosen = tuple(tables) or await lost_tables(settings, site)
     decided = await committed(settings)
-    ends = await _ends(settings, site, decided)
     changes: dict[int, dict[str, list[Change]]] = {}
     doubts, held = Doubts(), 0
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    async with Reading(settings) as reading:
+    async with CommittedLog.open(settings.kafka) as log:
+        spans = await _spans(log, settings, site, decided)
+        told.expect(sum(span.offsets for span in spans) if chosen else 0)
         for partition in range(site.partitions) if chosen else ():
-            own = {tp: end for tp, end in ends.items() if tp.partition == partition}
-            making = Rebuilding(reading, own, site.partitions, settings, told)
+            own = [span for span in spans if span.partition == partition]
+            making = Rebuilding(log, own, site.partitions, settings, told)
             doubts += await making.run()
             held += making.held
-            found = await read_with(reading, settings, site, chosen, [partition])
+            found = await read_with(log, settings, site, chosen, [partition])
             changes[partition] = {}
             for table in chosen:
                 due = making.draft.encoded(table)
@@ -149,20 +152,21 @@ def _holds(rows: Mapping[bytes, bytes], changes: Iterable[Change]) -> bool:
     return all(rows.get(key) == value for key, value in changes)
 
 
-async def _ends(
-    settings: Settings, site: Site, decided: Mapping[TopicPartition, int]
-) -> dict[TopicPartition, int]:
-    """Return up to where each topic counts: inbound ones to where they were decided."""
+async def _spans(
+    log: CommittedLog, settings: Settings, site: Site, decided: Mapping[TopicPartition, int]
+) -> list[Span]:
+    """Return what counts of each topic: of inbound ones what was decided."""
     topic, numbers = settings.worker.topic, range(site.partitions)
     outbound = [TopicPartition(topic(name), number) for name in OUTBOUND for number in numbers]
     inbound = [TopicPartition(topic(one.name), number) for one in INBOUND for number in numbers]
-    ends = await ends_of([*outbound, *inbound], settings)
-    if any(ends[tp] for tp in outbound) and not any(tp in decided for tp in inbound):
+    there = await log.ranges([*outbound, *inbound])
+    if any(there[tp].end for tp in outbound) and not any(tp in decided for tp in inbound):
         raise RefusedError(
             f"Group {settings.worker.app_id('stock')} has no committed offsets, but there are outgoing"
             " events: what was decided cannot be told from what was not. Set the group's offsets first."
             " Nothing was changed"
         )
     for tp in inbound:
-        ends[tp] = min(ends[tp], decided.get(tp, 0))
-    return {tp: end for tp, end in ends.items() if end}
+        span = there[tp]
+        there[tp] = Span(tp.topic, tp.partition, span.begin, min(span.end, decided.get(tp, 0)))
+    return [span for span in there.values() if span.begin < span.end]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from aiokafka import TopicPartition
 
+from storage.progress import Span
+from streams.committed import CommittedLog
 from streams.domain import tables
 from streams.domain.statuses import INCOMPLETE
+from streams.progress import Progress
 from streams.rebuild.backlogs import Backlogs
 from streams.rebuild.draft import Draft, key_of
 from streams.rebuild.inbound import Inbound, Told
@@ -19,8 +21,6 @@ from streams.rebuild.links import Links
 from streams.rebuild.matters import Matters
 from streams.rebuild.names import Names
 from streams.rebuild.people import People
-from streams.rebuild.reading import Reading
-from streams.rebuild.reading import Told as Progress
 from streams.rebuild.reports import Reports
 from streams.rebuild.sold import Sold
 from streams.settings import Settings
@@ -60,14 +60,14 @@ class Rebuilding:
 
     def __init__(
         self,
-        reading: Reading,
-        ends: Mapping[TopicPartition, int],
+        log: CommittedLog,
+        spans: Sequence[Span],
         partitions: int,
         settings: Settings,
-        progress: Progress | None,
+        progress: Progress,
     ) -> None:
-        self._reading = reading
-        self._ends = ends
+        self._log = log
+        self._spans = spans
         self._settings = settings
         self._progress = progress
         self.draft = draft = Draft()
@@ -118,8 +118,13 @@ class Rebuilding:
 
     async def _read(self, takers: Mapping[str, Callable[[Any], None]]) -> None:
         names = {self._settings.worker.topic(name): take for name, take in takers.items()}
-        ends = {tp: end for tp, end in self._ends.items() if tp.topic in names}
-        await self._reading.read(ends, lambda record: names[record.topic](record), self._progress)
+        spans = [span for span in self._spans if span.topic in names]
+        async for pieces in self._log.read(spans):
+            for piece in pieces:
+                take = names[piece.topic]
+                for record in piece.records:
+                    take(record)
+                self._progress.advance(piece.offsets)
 
     def _each(self, name: str, record: Any, see: Callable[[Told], None]) -> None:
         for told in self._inbound.read(name, record):

@@ -17,8 +17,9 @@ import msgspec
 from aiokafka.structs import ConsumerRecord
 
 from storage.lookups.reconcile import StoreRows, store_rows
-from streams.explain.reading import Advance, Reading, silent, time_of
+from streams.explain.reading import Reading, time_of
 from streams.linkbook import current_link
+from streams.progress import SILENT, Progress
 from streams.reconcile.counts import Counts
 from streams.reconcile.ledger import LedgerOf, Ledgers
 from streams.reconcile.sold import Sold
@@ -73,8 +74,7 @@ class Look:
         rows: StoreRows,
         ends: Mapping[str, int],
         since: datetime | None,
-        expect: Advance,
-        advance: Advance,
+        progress: Progress,
     ) -> None:
         worker = settings.worker
         self.settings = settings
@@ -82,8 +82,7 @@ class Look:
         self._link = link
         self._rows = rows
         self._since = since
-        self._expect = expect
-        self._advance = advance
+        self._progress = progress
         self._changelog = changelog_of_stock(worker)
         self._at: dict[str, int] = {}
         self._moved_at: datetime | None = None
@@ -107,8 +106,7 @@ class Look:
         store_id: StoreId,
         connection: Any,
         since: datetime | None = None,
-        expect: Advance = silent,
-        advance: Advance = silent,
+        progress: Progress = SILENT,
         *,
         with_sales: bool = True,
     ) -> AsyncIterator[Self]:
@@ -125,7 +123,7 @@ class Look:
             )
             ends = await reading.ends((MOVEMENTS, SALES))
             link = await current_link(settings, store_id)
-            yield cls(settings, reading, link, rows, ends, since, expect, advance)
+            yield cls(settings, reading, link, rows, ends, since, progress)
 
     async def see(self) -> Seen:
         """Read everything to its end, again and again until it can be held together."""
@@ -172,30 +170,29 @@ class Look:
         begin = await self._reading.begins((self._changelog, COUNTS))
         ends = await self._reading.ends((MOVEMENTS, SALES, self._changelog, COUNTS))
         self._at = first | begin
-        for topic, at in self._at.items():
-            self._expect(topic, max(0, ends[topic] - at))
+        self._progress.expect(sum(max(0, ends[topic] - at) for topic, at in self._at.items()))
 
     async def _read_on(self) -> None:
         """Read the table, then what led to it: the movements, and the sales as of the last of these."""
         end = await self._end(self._changelog)
         first = self._at[self._changelog]
-        async for batch in self._reading.batches(self._changelog, first, end, self._advance):
+        async for batch in self._reading.batches(self._changelog, first, end, self._progress):
             for record in batch:
                 self.table.take(record.key, record.value)
         self._at[self._changelog] = end
         end = await self._end(MOVEMENTS)
-        async for batch in self._reading.batches(MOVEMENTS, self._at[MOVEMENTS], end, self._advance):
+        async for batch in self._reading.batches(MOVEMENTS, self._at[MOVEMENTS], end, self._progress):
             self._take(batch, self.ledgers.take)
             times = [self._moved_at, *(_decided_at(record.value) for record in batch[-LAST_RECORDS:])]
             self._moved_at = max((time for time in times if time is not None), default=None)
         self._at[MOVEMENTS] = end
         end = await self._end(SALES)
-        async for batch in self._reading.batches(SALES, self._at[SALES], end, self._advance):
+        async for batch in self._reading.batches(SALES, self._at[SALES], end, self._progress):
             self._take(batch, self.sold.take)
         self._at[SALES] = end
         self.sold.settle(self._moved_at)
         end = await self._end(COUNTS)
-        async for record in self._reading.records(COUNTS, self._at[COUNTS], end, self._advance):
+        async for record in self._reading.records(COUNTS, self._at[COUNTS], end, self._progress):
             self.counts.take(record.offset, time_of(record), record.value)
         self._at[COUNTS] = end
 

@@ -1,24 +1,23 @@
 """The records that were refused, read from the log by their coordinates."""
 
-import time
-from typing import Any, Self
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Self
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from storage.progress import Place, Span
+from streams.committed import CommittedLog, Piece
 from streams.redrive.errors import RedriveError
 from streams.redrive.marks import Header
-from streams.runtime.errors import WorkerError
 from streams.runtime.startup import partition_counts
 from streams.settings import Settings, require_kafka
 from topics.registry import TOPICS
 
-PATIENCE_S = 30.0
 NEAR = 200
 """A record so little further on is read up to; a farther one is sought, which empties what was fetched."""
-_POLL_MS = 250
-_FETCH_BYTES = 1 << 20
+_AT_ONCE = 500
 
 
 class Original(msgspec.Struct, frozen=True):
@@ -44,41 +43,32 @@ class Last(msgspec.Struct, frozen=True):
 
 
 class Originals:
-    """Reads records of our topics; quickest in the order of topic, partition and offset."""
+    """Reads records of our topics; quickest in the order of topic, partition and offset.
+
+    To be entered with `async with`. Every call raises WorkerError when Kafka does not answer.
+    """
 
     def __init__(self, settings: Settings) -> None:
         require_kafka(settings)
         self._settings = settings
-        self._consumer: Any = AIOKafkaConsumer(
-            **settings.kafka.client_options(),
-            client_id="tillstream-redrive",
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=_FETCH_BYTES,
-        )
+        self._stack = AsyncExitStack()
         self._partitions: dict[str, int] = {}
-        self._last: dict[TopicPartition, dict[bytes, Last]] = {}
-        self._at: TopicPartition | None = None
-        self._begin = self._end = self._next = 0
+        self._last: dict[Place, dict[bytes, Last]] = {}
+        self._there = Span("", 0, 0, 0)
+        self._pieces: AsyncIterator[list[Piece]] | None = None
+        self._piece: Piece | None = None
 
     async def __aenter__(self) -> Self:
         worker = self._settings.worker
         names = {worker.topic(topic.name): topic.name for topic in TOPICS}
-        try:
-            await self._consumer.start()
-            # After the start: aiokafka's consumer cannot be stopped before its own tasks have begun to run.
-            counts = await partition_counts(names, self._settings.kafka)
-        except (KafkaError, WorkerError) as error:
-            await self._consumer.stop()
-            if isinstance(error, WorkerError):
-                raise
-            raise unreachable(self._settings, error) from error
+        counts = await partition_counts(names, self._settings.kafka)
         self._partitions = {name: counts[full] for full, name in names.items()}
+        log = CommittedLog.open(self._settings.kafka, client_id="tillstream-redrive")
+        self._log = await self._stack.enter_async_context(log)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        await self._stack.aclose()
 
     @property
     def partitions(self) -> dict[str, int]:
@@ -86,79 +76,53 @@ class Originals:
         return self._partitions
 
     async def read(self, topic: str, partition: int, offset: int) -> Original | Gone:
-        """Return the record at these coordinates; RedriveError when Kafka does not answer in time.
+        """Return the record at these coordinates.
 
         The topic's name is that of the registry, or has the prefix before it.
         """
         name = topic if topic in self._partitions else topic.removeprefix(self._settings.worker.prefix)
         if partition >= self._partitions.get(name, 0):
             return Gone(f"topic {topic} has no partition {partition} (any more)")
-        try:
-            return await self._read(TopicPartition(self._settings.worker.topic(name), partition), offset)
-        except KafkaError as error:
-            raise unreachable(self._settings, error) from error
+        where = await self._go_to((self._settings.worker.topic(name), partition))
+        at = f"{where.topic}/{where.partition}"
+        if offset < where.begin:
+            return Gone(f"retention has removed it: {at} begins at offset {where.begin} now")
+        if offset >= where.end:
+            return Gone(f"{at} ends at offset {where.end}: the topic was made anew, or cut")
+        for record in (await self._piece_with(offset)).records:
+            if record.offset == offset:
+                return Original(record.key, record.value, tuple(record.headers), record.timestamp)
+        return Gone(f"{at} has no record at offset {offset} any more: compaction took it")
 
     async def last(self, topic: str, partition: int, key: bytes) -> Last | None:
         """Return the last record of a key; for compacted topics: all of the partition is read, once."""
-        tp = TopicPartition(self._settings.worker.topic(topic), partition)
-        if tp not in self._last:
-            try:
-                self._last[tp] = await self._last_of(tp)
-            except KafkaError as error:
-                raise unreachable(self._settings, error) from error
-        return self._last[tp].get(key)
-
-    async def _last_of(self, tp: TopicPartition) -> dict[bytes, Last]:
-        await self._go_to(tp)
-        self._consumer.seek(tp, self._begin)
-        self._next = self._begin
-        found: dict[bytes, Last] = {}
-        deadline = time.monotonic() + PATIENCE_S
-        while self._next < self._end:
-            records = (await self._consumer.getmany(tp, timeout_ms=_POLL_MS)).get(tp, [])
-            for record in records:
+        place = (self._settings.worker.topic(topic), partition)
+        if place not in self._last:
+            found = self._last[place] = {}
+            async for record in self._log.records([await self._go_to(place)]):
                 if record.key is not None:
                     found[record.key] = Last(record.offset, record.timestamp)
-            reached = await self._consumer.position(tp)
-            if reached > self._next:
-                deadline = time.monotonic() + PATIENCE_S
-            elif time.monotonic() > deadline:
-                raise _unread(tp, self._next)
-            self._next = reached
-        return found
+            self._pieces = self._piece = None
+        return self._last[place].get(key)
 
-    async def _go_to(self, tp: TopicPartition) -> None:
-        if tp != self._at:
-            self._begin = (await self._consumer.beginning_offsets([tp]))[tp]
-            self._end = (await self._consumer.end_offsets([tp]))[tp]
-            self._consumer.assign([tp])
-            self._at, self._next = tp, -1
+    async def _go_to(self, place: Place) -> Span:
+        """Return what a partition's log has; asked anew when it is another than before."""
+        if place != (self._there.topic, self._there.partition):
+            self._there = (await self._log.ranges([place]))[place]
+            self._pieces = self._piece = None
+        return self._there
 
-    async def _read(self, tp: TopicPartition, offset: int) -> Original | Gone:
-        await self._go_to(tp)
-        if offset < self._begin:
-            return Gone(
-                f"retention has removed it: {tp.topic}/{tp.partition} begins at offset {self._begin} now"
-            )
-        if offset >= self._end:
-            return Gone(
-                f"{tp.topic}/{tp.partition} ends at offset {self._end}: the topic was made anew, or cut"
-            )
-        if not self._next <= offset <= self._next + NEAR or self._next < 0:
-            self._consumer.seek(tp, offset)
-            self._next = offset
-        deadline = time.monotonic() + PATIENCE_S
-        while self._next <= offset:
-            found = (await self._consumer.getmany(tp, timeout_ms=_POLL_MS, max_records=1)).get(tp)
-            self._next = await self._consumer.position(tp)
-            if found and found[0].offset == offset:
-                record = found[0]
-                return Original(record.key, record.value, tuple(record.headers), record.timestamp)
-            if not found and time.monotonic() > deadline:
-                raise _unread(tp, offset)
-        return Gone(
-            f"{tp.topic}/{tp.partition} has no record at offset {offset} any more: compaction took it"
-        )
+    async def _piece_with(self, offset: int) -> Piece:
+        """Read up to the offset, or seek it when it is far or was passed."""
+        stands = -1 if self._piece is None else self._piece.next_offset
+        passed = self._piece is not None and offset < self._piece.begin
+        if self._pieces is None or passed or offset > stands + NEAR:
+            span = msgspec.structs.replace(self._there, begin=offset)
+            self._pieces = self._log.read([span], max_records=_AT_ONCE)
+            self._piece = None
+        while self._piece is None or offset >= self._piece.next_offset:
+            (self._piece,) = await anext(self._pieces)
+        return self._piece
 
 
 def unreachable(settings: Settings, error: KafkaError) -> RedriveError:
@@ -166,11 +130,4 @@ def unreachable(settings: Settings, error: KafkaError) -> RedriveError:
     return RedriveError(
         f"Kafka at {settings.kafka.bootstrap} failed: {error!r}. Check that the brokers are up and that this"
         " user may read and write the inbound topics"
-    )
-
-
-def _unread(tp: TopicPartition, offset: int) -> RedriveError:
-    return RedriveError(
-        f"{tp.topic}/{tp.partition} offset {offset} could not be read within {PATIENCE_S:.0f} s: are the"
-        " partition's replicas up? Run it again when they are"
     )

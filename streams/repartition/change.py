@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 import msgspec
 from aiokafka.structs import TopicPartition
@@ -12,11 +11,12 @@ from storage.connection import connect
 from storage.queries import query
 from storage.rows import TARGETS
 from storage.schema import check
+from streams.committed import CommittedLog, ends_of
 from streams.domain.tables import TABLES, store_of
+from streams.progress import SILENT, Progress
 from streams.provision import create, wanted
 from streams.rebuild.changelogs import Changelog, Site, differences, read_tables
 from streams.rebuild.errors import RebuildError, RefusedError
-from streams.rebuild.reading import Reading, ends_of
 from streams.rebuild.standstill import admin, fenced, require_stopped
 from streams.repartition.copying import begin_beyond, copy_topic, producing
 from streams.repartition.generations import Move, leftovers, place_of
@@ -28,9 +28,6 @@ from topics.registry import INBOUND, TOPICS, changelog_name
 
 _begin = query("progress.begin")
 _ALREADY = "Nothing of the old topics was changed"
-
-Told = Callable[[str, int], None]
-"""Is told of the topic in hand, and of how many records of it were copied."""
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -59,7 +56,7 @@ async def outlook(move: Move) -> Outlook:
     """Say what a change would copy, and whether all is decided and written."""
     places = [TopicPartition(name, number) for name in wanted(move.old) for number in range(move.before)]
     offsets: Counter[str] = Counter()
-    for tp, end in (await ends_of(places, move.old)).items():
+    for tp, end in (await ends_of(places, move.old.kafka)).items():
         offsets[tp.topic] += end
     return Outlook(
         move.old.worker.prefix,
@@ -73,7 +70,7 @@ async def outlook(move: Move) -> Outlook:
     )
 
 
-async def change(move: Move, replicas: int | None, told: Told) -> list[Counted]:
+async def change(move: Move, replicas: int | None, told: Progress = SILENT) -> list[Counted]:
     """Copy everything to the new generation and make it the one to go on from; return what was copied.
 
     The new topics have as many copies as the old ones, or `replicas`.
@@ -102,28 +99,34 @@ async def change(move: Move, replicas: int | None, told: Told) -> list[Counted]:
     return copied
 
 
-async def _copy_topics(move: Move, told: Told) -> list[Counted]:
+async def _copy_topics(move: Move, told: Progress) -> list[Counted]:
     copied = []
-    async with Reading(move.old) as reading, producing(move.new) as copier:
-        for one in TOPICS:
-            source, target = move.old.worker.topic(one.name), move.new.worker.topic(one.name)
-            ends = await reading.ends(TopicPartition(source, number) for number in range(move.before))
+    topics = [(one, move.old.worker.topic(one.name)) for one in TOPICS]
+    async with (
+        CommittedLog.open(move.old.kafka) as log,
+        producing(move.new) as copier,
+    ):
+        there = await log.ranges((name, number) for _, name in topics for number in range(move.before))
+        told.expect(sum(span.offsets for span in there.values()))
+        for one, source in topics:
+            spans = [there[source, number] for number in range(move.before)]
+            target = move.new.worker.topic(one.name)
             if one.direction == "in":
-                await begin_beyond(one, target, move.after, max(ends.values()), move.new, copier)
-            told(one.name, 0)
+                last = max(span.end for span in spans)
+                await begin_beyond(one, target, move.after, last, move.new, copier)
             count = await copy_topic(
-                ends,
+                spans,
                 target,
                 lambda key, number, name=one.name: place_of(name, key, number, move.after),  # type: ignore[misc]
-                reading,
+                log,
                 copier,
-                lambda count, name=one.name: told(name, count),  # type: ignore[misc]
+                told,
             )
-            copied.append(Counted(target, sum(ends.values()), count))
+            copied.append(Counted(target, sum(span.end for span in spans), count))
     return copied
 
 
-async def _copy_tables(move: Move, told: Told) -> None:
+async def _copy_tables(move: Move, told: Progress) -> None:
     """Write each row where its store lives now, and see that all rows are there."""
     app_id = move.new.worker.app_id("stock")
     old = await read_tables(move.old, Site(move.before, ()))
@@ -133,12 +136,13 @@ async def _copy_tables(move: Move, told: Told) -> None:
     for (table, _), changelog in old.items():
         for key, row in changelog.rows.items():
             due[table, partition_of(store_of(key).encode(), move.after)][key] = row
+    told.expect(sum(map(len, due.values())))
     async with producing(move.new) as copier:
         for (table, number), rows in due.items():
             for key, row in rows.items():
                 await copier.put(changelog_name(app_id, table), number, key, row, None)
             await copier.flush()
-            told(table, len(rows))
+            told.advance(len(rows), table)
     new: dict[tuple[str, int], Changelog] = await read_tables(move.new, Site(move.after, ()))
     wrong = [f"{at[0]}/{at[1]}" for at, rows in due.items() if differences(at[0], new[at].rows, rows)]
     if wrong:
@@ -155,7 +159,7 @@ async def _hand_over(move: Move) -> None:
         for name in TARGETS
         for number in range(move.after)
     ]
-    ends = await ends_of(outbound, move.new)
+    ends = await ends_of(outbound, move.new.kafka)
     connection = await connect(move.new.postgres.connect_options(), name="tillstream cli")
     try:
         await check(connection)
@@ -173,7 +177,7 @@ async def _hand_over(move: Move) -> None:
         for one in INBOUND
         for number in range(move.after)
     ]
-    decided = await ends_of(inbound, move.new)
+    decided = await ends_of(inbound, move.new.kafka)
     async with fenced(move.new, move.after) as transactors:
         for number in range(move.after):
             own = {tp: end for tp, end in decided.items() if tp.partition == number}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from streams.rebuild.reading import Reading, ends_of
+from storage.progress import Span
+from streams.committed import CommittedLog, ends_of
+from streams.progress import SILENT, Progress
 from streams.rebuild.standstill import admin
 from streams.settings import Settings
 from topics.registry import Topic
@@ -24,8 +26,6 @@ FILLER_KEY = b"tillstream.no-store"
 Header = tuple[str, bytes]
 Place = Callable[[bytes | None, int], int]
 """From a record's key and old partition to its new one."""
-Told = Callable[[int], None]
-"""Is told how many records were copied."""
 
 
 @asynccontextmanager
@@ -89,26 +89,26 @@ class Copier:
 
 
 async def copy_topic(
-    ends: Mapping[TopicPartition, int],
+    spans: Collection[Span],
     target: str,
     place: Place,
-    reading: Reading,
+    log: CommittedLog,
     copier: Copier,
-    told: Told | None = None,
+    told: Progress = SILENT,
 ) -> int:
-    """Copy all committed records below the ends, with their times and headers; return how many.
+    """Copy all committed records of the spans, with their times and headers; return how many.
 
     A store is on one partition, so its records keep their order.
     """
     copied = 0
-    async for records in reading.batches(ends):
-        for record in records:
-            to = place(record.key, record.partition)
-            await copier.put(target, to, record.key, record.value, record.timestamp, record.headers)
+    async for pieces in log.read(spans):
+        for piece in pieces:
+            for record in piece.records:
+                to = place(record.key, record.partition)
+                await copier.put(target, to, record.key, record.value, record.timestamp, record.headers)
+            copied += len(piece.records)
         await copier.flush()
-        copied += len(records)
-        if told is not None:
-            told(len(records))
+        told.advance(sum(piece.offsets for piece in pieces), target)
     return copied
 
 
@@ -129,7 +129,7 @@ async def begin_beyond(
                 await copier.put(target, number, key, None, None)
             await copier.flush()
     places = [TopicPartition(target, number) for number in range(partitions)]
-    ends = await ends_of(places, settings)
+    ends = await ends_of(places, settings.kafka)
     if topic.cleanup == "compact":
         return  # compaction takes them
     async with admin(settings) as client:

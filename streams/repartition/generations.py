@@ -7,9 +7,9 @@ from urllib.parse import unquote
 import msgspec
 from aiokafka.structs import TopicPartition
 
+from streams.committed import ends_of
 from streams.rebuild.changelogs import look_at
 from streams.rebuild.errors import RefusedError
-from streams.rebuild.reading import ends_of
 from streams.rebuild.standstill import admin, committed
 from streams.settings import Settings, SettingsError
 from topics.partitions import partition_of
@@ -65,7 +65,8 @@ async def leftovers(move: Move) -> list[str]:
     async with admin(move.new) as client:
         counts = {one["topic"]: len(one["partitions"]) for one in await client.describe_topics(names)}
     ends = await ends_of(
-        [TopicPartition(name, number) for name in names for number in range(counts[name])], move.new
+        [TopicPartition(name, number) for name in names for number in range(counts[name])],
+        move.new.kafka,
     )
     return sorted({tp.topic for tp, end in ends.items() if end})
 

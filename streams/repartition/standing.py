@@ -12,8 +12,8 @@ from storage import progress
 from storage.connection import connect
 from storage.rows import TARGETS
 from storage.schema import check
+from streams.committed import ends_of
 from streams.rebuild.errors import RefusedError
-from streams.rebuild.reading import ends_of
 from streams.rebuild.standstill import committed
 from streams.settings import Settings
 from topics.registry import INBOUND
@@ -27,14 +27,14 @@ Told = Callable[[int, int], None]
 async def undecided(settings: Settings, partitions: int) -> int:
     """Return how many offsets of the inbound topics the stock workers have not passed."""
     inbound = _places([one.name for one in INBOUND], settings, partitions)
-    ends, decided = await asyncio.gather(ends_of(inbound, settings), committed(settings))
+    ends, decided = await asyncio.gather(ends_of(inbound, settings.kafka), committed(settings))
     return sum(max(0, end - decided.get(tp, 0)) for tp, end in ends.items())
 
 
 async def unwritten(settings: Settings, partitions: int) -> int:
     """Return how many offsets of the outgoing topics Postgres has not passed."""
     outbound = _places(list(TARGETS), settings, partitions)
-    ends = await ends_of(outbound, settings)
+    ends = await ends_of(outbound, settings.kafka)
     connection = await connect(settings.postgres.connect_options(), name="tillstream cli")
     try:
         await check(connection)

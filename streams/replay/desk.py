@@ -10,7 +10,7 @@ from storage.history import History
 from storage.progress import Place
 from storage.rows import TARGETS
 from storage.schema import HISTORY, OPERATIONS, Schema
-from streams.replay.log import Log
+from streams.committed import CommittedLog
 from streams.runtime.startup import check_topics, partition_counts
 from streams.settings import Settings
 
@@ -22,7 +22,7 @@ class Desk(NamedTuple):
 
     settings: Settings
     connection: Any
-    log: Log
+    log: CommittedLog
     partitions: int
 
     @property
@@ -66,7 +66,7 @@ async def sitting(settings: Settings) -> AsyncIterator[Desk]:
         await schema.check(connection, OPERATIONS)
         counts = await partition_counts((settings.worker.topic(name) for name in TARGETS), settings.kafka)
         partitions = check_topics(counts)
-        async with Log.open(settings.kafka) as log:
+        async with CommittedLog.open(settings.kafka, client_id="tillstream-replay") as log:
             yield Desk(settings, connection, log, partitions)
     finally:
         connection.terminate()

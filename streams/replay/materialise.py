@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from storage.errors import FencedError
 from storage.history import History
-from storage.operations.replays import Span
-from streams.replay.log import MAX_RECORDS, Log, Piece
+from storage.progress import Span
+from streams.committed import MAX_RECORDS, CommittedLog, Piece
 from streams.replay.sieve import Sieve
 
 # A slow replay still takes a step, and can be asked to stop, several times a second.
@@ -48,7 +48,7 @@ class Throttle:
 
 
 async def materialise(
-    log: Log,
+    log: CommittedLog,
     history: History,
     spans: Collection[Span],
     sieve: Sieve,
@@ -77,7 +77,7 @@ async def materialise(
 
 
 async def _once(
-    log: Log, history: History, spans: Collection[Span], sieve: Sieve, throttle: Throttle
+    log: CommittedLog, history: History, spans: Collection[Span], sieve: Sieve, throttle: Throttle
 ) -> AsyncIterator[Step]:
     stands = await history.positions((span.topic, span.partition) for span in spans)
     due = []
@@ -92,7 +92,7 @@ async def _once(
             of_partition[piece.partition].append(piece._replace(records=sieve(piece.records)))
         before = history.records
         await _all(history, of_partition)
-        yield Step(sum(piece.next_offset - piece.begin for piece in pieces), history.records - before)
+        yield Step(sum(piece.offsets for piece in pieces), history.records - before)
         await throttle.after(read)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from storage.operations import replays
-from storage.operations.replays import Gap, Span
-from storage.progress import Place
+from storage.operations.replays import Gap
+from storage.progress import Place, Span
 from storage.queries import query
 from storage.replay import shadow
 from storage.replay.compared import Side, tables
@@ -119,7 +119,7 @@ async def _rate(desk: Desk) -> float:
 async def _estimate(desk: Desk, spans: Sequence[Span]) -> dict[Place, Counted]:
     sample = []
     for topic in {span.topic for span in spans}:
-        longest = max((span for span in spans if span.topic == topic), key=lambda span: span.end - span.begin)
+        longest = max((span for span in spans if span.topic == topic), key=lambda span: span.offsets)
         middle = max(longest.begin, (longest.begin + longest.end) // 2 - _SAMPLE // 2)
         sample.append(Span(*_place(longest), middle, min(longest.end, middle + _SAMPLE)))
     found: defaultdict[str, Counted] = defaultdict(Counted)
@@ -129,9 +129,9 @@ async def _estimate(desk: Desk, spans: Sequence[Span]) -> dict[Place, Counted]:
             found[piece.topic].size += sum(map(_size, piece.records))
     estimate = {}
     for span in spans:
-        seen, offsets = found[span.topic], span.end - span.begin
-        size = seen.size * offsets // seen.records if seen.records else 0
-        estimate[_place(span)] = Counted(offsets, size)
+        seen = found[span.topic]
+        size = seen.size * span.offsets // seen.records if seen.records else 0
+        estimate[_place(span)] = Counted(span.offsets, size)
     return estimate
 
 
@@ -147,7 +147,7 @@ async def _scan(desk: Desk, plan: Plan, tell: Tell) -> tuple[dict[Place, Counted
                 counted.records += 1
                 counted.size += _size(record)
                 ledger.enter(desk.topic(piece.topic), record.value)
-            done += piece.next_offset - piece.begin
+            done += piece.offsets
         tell(done, plan.offsets)
     return found, ledger.rows
 

@@ -1,15 +1,16 @@
 """What a replay would read: spans of the log, and what of them retention has already removed."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
-from storage.operations.replays import Gap, Span
-from storage.progress import Place
+from storage.operations.replays import Gap
+from storage.progress import Place, Span
 from storage.replay import shadow
 from storage.replay.scope import Scope
 from storage.schema import HISTORY
+from streams.committed import CommittedLog
 from streams.replay.desk import Desk
 from streams.replay.errors import RefusedError
 from topics.partitions import partition_of
@@ -32,7 +33,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def offsets(self) -> int:
         """Offsets to go through; records are as many, or fewer: the log has marks of its own."""
-        return sum(span.end - span.begin for span in self.spans)
+        return sum(span.offsets for span in self.spans)
 
 
 async def make_plan(desk: Desk, scope: Scope) -> Plan:
@@ -170,7 +171,7 @@ async def _gaps(
     ]
     if not doubtful:
         return ()
-    times = await desk.log.first_times(doubtful)
+    times = await _first_times(desk.log, doubtful)
     found = []
     for span in doubtful:
         place = (span.topic, span.partition)
@@ -182,3 +183,17 @@ async def _gaps(
         else:
             found.append(Gap(*place, begins[place], span.begin, first))
     return tuple(found)
+
+
+async def _first_times(log: CommittedLog, spans: Collection[Span]) -> dict[Place, datetime]:
+    """Return the time of the first record of each span that has one."""
+    found: dict[Place, datetime] = {}
+    due = {(span.topic, span.partition) for span in spans if span.begin < span.end}
+    async for pieces in log.read(spans):
+        for piece in pieces:
+            if piece.records:
+                time = datetime.fromtimestamp(piece.records[0].timestamp / 1000, UTC)
+                found.setdefault((piece.topic, piece.partition), time)
+        if due <= found.keys():
+            break
+    return found

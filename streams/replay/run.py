@@ -7,8 +7,9 @@ from typing import Any
 
 from storage.operations import replays
 from storage.operations.audit import Order, audited
-from storage.operations.replays import Gap, Replay, Span
+from storage.operations.replays import Gap, Replay
 from storage.operations.turn import turn
+from storage.progress import Span
 from storage.replay import letters, shadow
 from storage.replay.bonds import owner
 from storage.replay.scope import Scope
@@ -150,7 +151,7 @@ async def _write(
     begins = {(span.topic, span.partition): span.begin for span in spans}
     await shadow.seed(desk.connection, SHADOW, desk.consumer, begins)
     stands = await shadow.positions(desk.connection, SHADOW, desk.consumer)
-    due = sum(span.end - span.begin for span in spans)
+    due = sum(span.offsets for span in spans)
     done = due - sum(max(0, span.end - stands[span.topic, span.partition]) for span in spans)
     await replays.target(desk.connection, number, spans, due, done)
     tell(done, due)

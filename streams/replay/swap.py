@@ -12,9 +12,9 @@ from storage import schema
 from storage.history import History
 from storage.operations import replays
 from storage.operations.audit import Order, audited
-from storage.operations.replays import Replay, Span
+from storage.operations.replays import Replay
 from storage.operations.turn import turn
-from storage.progress import Place
+from storage.progress import Place, Span
 from storage.replay import bonds, letters, shadow
 from storage.replay.exchange import InTheWayError, exchange, in_the_way, live_held
 from storage.replay.grants import copy_grants

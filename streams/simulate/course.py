@@ -1,23 +1,19 @@
 """One partition number's records, decided twice: as the links have it, and with another policy."""
 
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
 from storage.rows.entry import Record
 from streams.domain.books import Moment
+from streams.domain.inbound import read
 from streams.simulate.shelves import Shelves
 from streams.simulate.tally import Tally
 from streams.simulate.world import World
-from topics import moments
 from topics.decoders import MESSAGES
-from topics.errors import ContractError
-from topics.event import Event, Source
+from topics.event import Event
 from topics.ids import StoreId
-from topics.keys import decode_key
 from topics.links import StoreLink
-from topics.partitions import partition_of
 
 
 class Course:
@@ -40,28 +36,11 @@ class Course:
 
     def take(self, topic: str, record: Record) -> None:
         """Decide a record in both."""
-        try:
-            store_id = decode_key(record.key)
-        except ContractError:
-            # Nobody knows whose it is: of one store alone it is not asked.
-            self.refused += self._store is None
-            return
+        store_id, moment, messages = read(topic, record.partition, record, MESSAGES[topic], self._partitions)
         if self._store is not None and store_id != self._store:
-            return
-        try:
-            if partition_of(record.key, self._partitions) != record.partition:
-                self.refused += 1
-                return
-            received_at = moments.of_record(record.timestamp)
-            messages = MESSAGES[topic](record.value, received_at)
-        except (ContractError, RecursionError):
-            self.refused += 1
-            return
-        source = Source(topic=topic, partition=record.partition, offset=record.offset)
-        checksum = crc32(record.value) if record.value else 0
-        moment = Moment(source, received_at, received_at, checksum)
+            return  # also when nobody knows whose it is: of one store alone it is not asked
         for message in messages:
-            if isinstance(message, Exception):
+            if store_id is None or isinstance(message, Exception):
                 self.refused += 1
             else:
                 self._decide(store_id, moment, topic, message)

@@ -1,80 +1,45 @@
-"""The records of one partition number in the order of their times, over all inbound topics."""
+"""The records of several topics in the order of their times."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from typing import Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
+from storage.progress import Span
+from streams.committed import CommittedLog
+from streams.progress import Progress
 from streams.settings import KafkaSettings
-from streams.simulate.errors import SimulationError
 
 AT_ONCE = 1_000
-POLL_MS = 250
-STUCK_S = 60.0
-"""Without a record or a step for so long, what is due is not to be had."""
 
 
-class Reader:
-    """Reads committed records without a group: the workers and their offsets do not notice it."""
+class Inputs:
+    """Reads topics beside each other, each by a log of its own; to be entered with `async with`."""
 
-    def __init__(self, kafka: KafkaSettings) -> None:
+    def __init__(self, kafka: KafkaSettings, topics: Sequence[str]) -> None:
         self._kafka = kafka
-        self._consumer = AIOKafkaConsumer(
-            **kafka.client_options(),
-            client_id="tillstream-simulate",
-            group_id=None,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4 << 20,
-        )
+        self._topics = topics
+        self._logs: dict[str, CommittedLog] = {}
+        self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> "Reader":
-        try:
-            await self._consumer.start()
-        except KafkaError as error:
-            await self._consumer.stop()
-            raise SimulationError(
-                f"Kafka at {self._kafka.bootstrap} does not answer: {error!r}. Check the address"
-                " (TILLSTREAM_KAFKA_BOOTSTRAP) and that the brokers are up"
-            ) from error
+    async def __aenter__(self) -> Self:
+        for topic in self._topics:
+            log = CommittedLog.open(self._kafka, client_id="tillstream-simulate")
+            self._logs[topic] = await self._stack.enter_async_context(log)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        await self._stack.aclose()
 
-    async def spans(
-        self, places: Collection[TopicPartition], since_ms: int | None = None
-    ) -> dict[TopicPartition, tuple[int, int]]:
-        """Return the first offset there is, or that of a time, and the one after the last."""
-        begins: dict[TopicPartition, int] = await self._consumer.beginning_offsets(places)
-        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(places)
-        if since_ms is not None and places:
-            found = await self._consumer.offsets_for_times(dict.fromkeys(places, since_ms))
-            begins = {place: found[place].offset if found[place] else ends[place] for place in places}
-        return {place: (begins[place], ends[place]) for place in places}
-
-    async def in_time(
-        self, topics: Sequence[str], spans: dict[TopicPartition, tuple[int, int]]
-    ) -> AsyncIterator[ConsumerRecord]:
-        """Yield the records of these spans, of one partition number, by time.
+    async def in_time(self, spans: Sequence[Span], progress: Progress) -> AsyncIterator[ConsumerRecord]:
+        """Yield the records of these spans, each of another topic, by time.
 
         A partition's records stay in its order, whatever their times; of records of the same time those of
-        the first of `topics` come first.
+        the first span come first.
         """
-        sources = [
-            _Source(self._consumer, place, span)
-            for place, span in sorted(spans.items(), key=lambda item: topics.index(item[0].topic))
-            if span[0] < span[1]
-        ]
-        if not sources:
-            return
-        self._consumer.assign([source.place for source in sources])
-        for source in sources:
-            self._consumer.seek(source.place, source.begin)
+        sources = [_Source(self._logs[span.topic], span, progress) for span in spans]
         for source in sources:
             await source.fill()
         while sources := [source for source in sources if source.records]:
@@ -86,12 +51,11 @@ class Reader:
 class _Source:
     """One partition, with the records that were read of it and not given out."""
 
-    def __init__(self, consumer: Any, place: TopicPartition, span: tuple[int, int]) -> None:
-        self.place = place
-        self.begin, self._end = span
+    def __init__(self, log: CommittedLog, span: Span, progress: Progress) -> None:
         self.records: deque[ConsumerRecord] = deque()
         self._time = 0
-        self._consumer = consumer
+        self._reading = log.read([span], max_records=AT_ONCE)
+        self._progress = progress
 
     @property
     def time(self) -> int:
@@ -101,20 +65,7 @@ class _Source:
 
     async def fill(self) -> None:
         """See to it that the next record is there; there is none once all have been given out."""
-        idle_s = 0.0
-        while not self.records:
-            try:
-                before = await self._consumer.position(self.place)
-                if before >= self._end:
-                    return
-                found = await self._consumer.getmany(self.place, timeout_ms=POLL_MS, max_records=AT_ONCE)
-                moved = await self._consumer.position(self.place) > before
-            except KafkaError as error:
-                raise SimulationError(f"{self.place} cannot be read: {error!r}") from error
-            self.records.extend(record for record in found.get(self.place, ()) if record.offset < self._end)
-            idle_s = 0.0 if moved else idle_s + POLL_MS / 1000
-            if idle_s >= STUCK_S:
-                raise SimulationError(
-                    f"No record came of {self.place} for {STUCK_S:.0f} s, though some are due after offset"
-                    f" {before}. Are the brokers well (`tillstream doctor`)?"
-                )
+        while not self.records and (pieces := await anext(self._reading, None)):
+            for piece in pieces:
+                self.records.extend(piece.records)
+                self._progress.advance(piece.offsets)

@@ -1,18 +1,18 @@
 """The real inbound records, gone through twice at once: as the links have it, and with another policy."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from streams.runtime.errors import WorkerError
+from storage.progress import Span
+from streams.committed import CommittedLog
+from streams.progress import SILENT, Progress
 from streams.runtime.startup import check_topics, partition_counts
 from streams.settings import Settings
 from streams.simulate.course import Course
-from streams.simulate.errors import SimulationError
-from streams.simulate.inputs import Reader
+from streams.simulate.inputs import Inputs
 from streams.simulate.tally import Figures, Tally, Work
 from streams.simulate.world import LINKS
 from topics import moments
@@ -66,48 +66,33 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
     sample: tuple[Elsewhere, ...]
 
 
-async def simulate(
-    settings: Settings, due: Range, began: Callable[[int], None], went: Callable[[int], None]
-) -> Simulation:
-    """Go through the records; `began` hears how many there are, `went` how many were gone through since.
-
-    Nothing is written. Raises SimulationError when the topics cannot be read.
-    """
+async def simulate(settings: Settings, due: Range, progress: Progress = SILENT) -> Simulation:
+    """Go through the records; nothing is written. Raises WorkerError when the topics cannot be read."""
     prefix = settings.worker.prefix
     topics = [prefix + name for name in MESSAGES]
     sales = f"{prefix}sales"
-    try:
-        partitions = check_topics(await partition_counts([*topics, sales], settings.kafka))
-    except WorkerError as error:
-        raise SimulationError(str(error)) from error
+    partitions = check_topics(await partition_counts([*topics, sales], settings.kafka))
     numbers: Sequence[int] = (
         range(partitions) if due.store_id is None else (partition_of(store_key(due.store_id), partitions),)
     )
     happened, own, simulated = (Tally(due.begin, due.end) for _ in range(3))
-    begin_ms = None if due.begin is None else moments.milliseconds(due.begin - CLOCKS)
     end_ms = None if due.end is None else moments.milliseconds(due.end)
     records = refused = 0
-    async with Reader(settings.kafka) as reader:
-        inbound = {
-            number: await reader.spans([TopicPartition(topic, number) for topic in topics])
-            for number in numbers
-        }
-        told = {number: await reader.spans([TopicPartition(sales, number)], begin_ms) for number in numbers}
-        spans = [span for some in (*inbound.values(), *told.values()) for span in some.values()]
-        began(sum(end - begin for begin, end in spans))
+    async with Inputs(settings.kafka, [*topics, sales]) as inputs:
+        inbound, told = await _spans(settings, topics, sales, numbers, due)
+        progress.expect(sum(span.offsets for spans in inbound.values() for span in spans))
+        progress.expect(sum(span.offsets for span in told.values()))
         for number in numbers:
             course = Course(due.policy, due.store_id, (own, simulated), partitions)
-            async for record in _links_first(reader, prefix + LINKS, topics, inbound[number]):
+            async for record in _links_first(inputs, prefix + LINKS, inbound[number], progress):
                 records += 1
                 if end_ms is None or record.timestamp < end_ms:
                     course.take(record.topic.removeprefix(prefix), record)
-                went(1)
             course.finish()
             refused += course.refused
-            async for record in reader.in_time([sales], told[number]):
+            async for record in inputs.in_time([told[number]], progress):
                 if due.store_id is None or record.key == store_key(due.store_id):
                     happened.take(DECODERS["sales"](record.value))
-                went(1)
     moved = own.elsewhere(simulated)
     return Simulation(
         policy=due.policy,
@@ -125,18 +110,32 @@ async def simulate(
     )
 
 
+async def _spans(
+    settings: Settings, topics: Sequence[str], sales: str, numbers: Sequence[int], due: Range
+) -> tuple[dict[int, list[Span]], dict[int, Span]]:
+    """Return what there is to read by partition number: what came in, and sales since the range begins."""
+    async with CommittedLog.open(settings.kafka) as log:
+        there = await log.ranges((topic, number) for topic in (*topics, sales) for number in numbers)
+        if due.begin is not None:
+            since = await log.at([(sales, number) for number in numbers], due.begin - CLOCKS)
+            for place, offset in since.items():
+                span = there[place]
+                there[place] = Span(*place, span.end if offset is None else offset, span.end)
+    inbound = {number: [there[topic, number] for topic in topics] for number in numbers}
+    return inbound, {number: there[sales, number] for number in numbers}
+
+
 async def _links_first(
-    reader: Reader, links: str, topics: Sequence[str], spans: dict[TopicPartition, tuple[int, int]]
+    inputs: Inputs, links: str, spans: Sequence[Span], progress: Progress
 ) -> AsyncIterator[ConsumerRecord]:
     """Yield the records by time, but each store's oldest link before all else.
 
     Compaction removes links that were replaced: the oldest that is left counts for what came before it.
     """
     first: dict[bytes | None, int] = {}
-    linked = {place: span for place, span in spans.items() if place.topic == links}
-    async for record in reader.in_time(topics, linked):
+    async for record in inputs.in_time([span for span in spans if span.topic == links], SILENT):
         if first.setdefault(record.key, record.offset) == record.offset:
             yield record
-    async for record in reader.in_time(topics, spans):
+    async for record in inputs.in_time(spans, progress):
         if record.topic != links or first.get(record.key) != record.offset:
             yield record

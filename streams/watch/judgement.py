@@ -83,14 +83,14 @@ def _kind(kind: KindSeen, seen: Pipeline, limits: Limits) -> Iterator[Wrong]:
         elif not worker.live:
             remedy = f"end its process {worker.pid}; its supervisor starts it again"
             yield Wrong(f"a {kind.kind} worker hangs", where, remedy)
+        elif worker.trouble:
+            yield Wrong(worker.trouble, where, "see the runbook postgres-down; nothing is lost")
         elif worker.state == "recovering" and seen.at - worker.since > limits.recovering_s:
             yield Wrong(
                 f"a {kind.kind} worker is recovering for {seen.at - worker.since:.0f} s",
                 where,
                 "see the runbook recovering-long",
             )
-        elif worker.trouble:
-            yield Wrong(worker.trouble, where, "see the runbook postgres-down; nothing is lost")
 
 
 def _position(position: Position) -> Iterator[Wrong]:

@@ -232,11 +232,13 @@ class _Onlooker:
 
 def _state(group: Group, seen: Sequence[WorkerSeen]) -> str:
     """What the workers of a group do: the least well of those that answer, else what the group shows."""
-    for state in ("dead", "recovering", "starting", "stopping"):
+    if any(worker.state == "dead" for worker in seen):
+        return "dead"
+    if any(worker.trouble for worker in seen):
+        return "waiting"
+    for state in ("recovering", "starting", "stopping"):
         if any(worker.state == state for worker in seen):
             return state
     if group.state in ("PreparingRebalance", "CompletingRebalance"):
         return "rebalancing"
-    if any(worker.trouble for worker in seen):
-        return "waiting"
     return "running" if group.members else "dead"

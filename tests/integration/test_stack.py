@@ -216,6 +216,7 @@ def test_up_starts_just_the_part_that_is_missing(running: Stack) -> None:
     kafka = running.kafka.server
     assert kafka is not None
     running.postgres.kill()
+    assert read_endpoints(running.data_dir) == running.endpoints, "Kafka is of use without Postgres"
     running.up()
     assert running.kafka.server == kafka
     assert running.postgres.server is not None

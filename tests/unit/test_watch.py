@@ -78,6 +78,10 @@ def test_open_exceptions_alone_are_nothing_wrong_with_the_pipeline() -> None:
             "a stock worker is recovering for 500 s",
         ),
         ({"workers": (worker(trouble="Postgres is away"),)}, "Postgres is away"),
+        (
+            {"workers": (worker(state="recovering", since=NOW - 500, trouble="Postgres is away"),)},
+            "Postgres is away",
+        ),
         ({"positions": (position(61.0),)}, "history is 61 s behind: 10 offsets in 1 partition(s)"),
         (
             {"positions": (position(None, written=4),)},

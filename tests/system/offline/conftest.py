@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -84,7 +84,7 @@ async def stopped(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Asy
         await rebuild.carry_out(shop.settings, plan)
         after = await read_rows(shop.settings, PARTITIONS)
         move = await move_to(shop.settings, f"g2_{uuid.uuid4().hex[:8]}.", AFTER)
-        copied = await change.change(move, 1, _unheard)
+        copied = await change.change(move, 1)
         journal = Journal(move.new, AFTER)
         await journal.start()
         try:
@@ -94,7 +94,3 @@ async def stopped(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Asy
                 yield Stopped(shop, before, untouched, plan, after, move, copied, moved, journal, forked)
         finally:
             await journal.stop()
-
-
-def _unheard(name: str, count: int) -> Any:
-    """Show no progress."""

@@ -152,7 +152,7 @@ async def test_life_goes_on_in_the_new_generation_and_the_old_one_can_go(stopped
 
     await publish("ecom.orders", STORE, order("LAST", ("SHIRT", 1), minute=40))
     with pytest.raises(RefusedError, match="1 offsets are not decided"):
-        await change.change(await move_to(new, f"g3{prefix}", 2), 1, lambda _name, _count: None)
+        await change.change(await move_to(new, f"g3{prefix}", 2), 1)
 
     assert set(await change.drop(stopped.move.old)) == set(wanted(stopped.move.old))
     rows = await shop.rows("SELECT DISTINCT consumer FROM progress")

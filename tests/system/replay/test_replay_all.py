@@ -84,7 +84,7 @@ async def test_one_that_was_killed_and_cancelled_while_orders_came_in_is_resumed
     assert entry["offsets_done"] < entry["offsets_due"]
     assert cancel.answer == {"cancelled": entry["replay"]}
     assert (cancelled.code, "go on with `tillstream replay run --resume`" in cancelled.error) == (1, True)
-    assert (interrupted.code, "a replay goes on with" in interrupted.error) == (1, True)
+    assert (interrupted.code, "a replay goes on with" in interrupted.error) == (130, True)
     assert (resumed.replay_id, resumed.state) == (entry["replay"], "ready")
     assert (await diff(desk)).same
     live, shadow = await contents(shop, HISTORY), await contents(shop, SHADOW)

@@ -9,10 +9,10 @@ import pytest
 
 from storage.replay.scope import Scope
 from storage.replay.shadow import SHADOW, exists, kept
+from streams.committed import CommittedLog
 from streams.replay.desk import Desk
 from streams.replay.diff import diff
 from streams.replay.errors import RefusedError, ReplayError
-from streams.replay.log import Log
 from streams.replay.run import start
 from streams.replay.swap import rollback, swap
 from tests.system.installation import PARTITIONS, Installation
@@ -111,7 +111,7 @@ async def test_readers_see_all_of_the_old_or_all_of_the_new_and_no_order_is_lost
 async def _missing(shop: Installation) -> list[str]:
     """Name the sales that the log has and the history has not."""
     told: set[str] = set()
-    async with Log.open(shop.settings.kafka) as log:
+    async with CommittedLog.open(shop.settings.kafka) as log:
         places = [(shop.settings.worker.topic("sales"), number) for number in range(PARTITIONS)]
         async for pieces in log.read((await log.ranges(places)).values()):
             for piece in pieces:
