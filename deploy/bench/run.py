@@ -106,7 +106,7 @@ async def measure(stack: Stack, options: Options, say: Say) -> Report:
         both = await _drain(site, options.orders, lambda: _written(site))
     async with Site(stack, "steady", options.partitions) as site:
         say(f"{options.rate:.0f} orders a second for {options.seconds:.0f} s")
-        latency = await _latency(site, stores, options)
+        latency = await at_rate(site, stores, options)
     if move is None or copied is None:
         return Report(
             ratios=None, stock=stock, history=history, end_to_end=both, latency=latency, references=None
@@ -190,7 +190,8 @@ async def _until(site: Site, wanted: int, done: Callable[[], Awaitable[int]]) ->
     return count
 
 
-async def _latency(site: Site, stores: list[str], options: Options) -> Latency:
+async def at_rate(site: Site, stores: list[str], options: Options) -> Latency:
+    """Start the site's workers, warm them up, and measure the latency at the rate."""
     await site.set_up(stores)
     site.stock.start()
     site.history.start()
