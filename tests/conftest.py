@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import hypothesis
 import pytest
+from xdist.remote import Producer
 from xdist.scheduler import Scheduling
 
 from deploy.local.stack import Stack
@@ -24,8 +25,8 @@ hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("new", deadline=None)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
-    return ByInstallation(config)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return ByInstallation(config, log)
 
 
 @pytest.fixture(scope="session")
