@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import asyncpg
 import psutil
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 from pydantic import SecretStr
 
 from deploy.bench.options import BenchError
@@ -24,6 +23,7 @@ from deploy.local.stack import Stack
 from deploy.verify.calm import Calm
 from deploy.verify.history import HistoryView
 from storage.schema import migrate_all
+from streams.offsets import committed_offsets
 from streams.provision import create
 from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
 
@@ -118,12 +118,9 @@ class Site:
 
     async def decided(self) -> int:
         """Return how many order records the stock worker has committed."""
-        try:
-            offsets = await self._admin.list_consumer_group_offsets(self.settings.worker.app_id("stock"))
-        except GroupCoordinatorNotAvailableError:
-            return 0  # a new broker makes its offsets topic when the first group asks
+        offsets = await committed_offsets(self._admin, self.settings.worker.app_id("stock"))
         orders = self.settings.worker.topic("ecom.orders")
-        return sum(at.offset for place, at in offsets.items() if place.topic == orders)
+        return sum(offset for place, offset in offsets.items() if place.topic == orders)
 
     def assignments(self, process: str) -> list[int]:
         """Return how many partitions a worker got each time that it got any, over all its starts."""

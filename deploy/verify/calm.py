@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.verify.history import AWAY, HistoryView
 from storage.rows import TARGETS
+from streams.offsets import committed_offsets
 from streams.settings import Settings
 from topics.registry import INBOUND, OUTBOUND
 
@@ -74,10 +75,8 @@ class Calm:
     async def undecided(self) -> int:
         """Return how many inbound records wait for their decision; raises as `decided` does."""
         ends = await self._written.end_offsets(self._inbound)
-        offsets = await self._admin.list_consumer_group_offsets(self._settings.worker.app_id("stock"))
-        # A group that has committed nothing yet says so with an offset below zero, or with none.
-        done = (max(0, offsets[tp].offset) if tp in offsets else 0 for tp in ends)
-        return sum(max(0, end - at) for end, at in zip(ends.values(), done, strict=True))
+        done = await committed_offsets(self._admin, self._settings.worker.app_id("stock"))
+        return sum(max(0, end - done.get(tp, 0)) for tp, end in ends.items())
 
     async def written(self) -> tuple[int, int]:
         """Return how many offsets are in Postgres, and how many are committed; raises as `decided` does."""

@@ -6,6 +6,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from streams.offsets import committed_offsets
 from streams.settings import Settings
 from topics.event import Source
 
@@ -30,14 +31,13 @@ async def ahead(settings: Settings, group: str, partitions: Collection[int]) -> 
         await consumer.start()
         await admin.start()
         decided = await _decided(consumer, settings.worker.topic("stock.movements"), partitions)
-        committed = await admin.list_consumer_group_offsets(group)
+        committed = await committed_offsets(admin, group)
     finally:
         await consumer.stop()
         await admin.close()
     found = []
     for place, offset in decided.items():
-        entry = committed.get(TopicPartition(settings.worker.topic(place.topic), place.partition))
-        at = 0 if entry is None else max(0, entry.offset)
+        at = committed.get(TopicPartition(settings.worker.topic(place.topic), place.partition), 0)
         if at <= offset:
             found.append(
                 f"{place.topic}/{place.partition}@{offset} is decided and visible, and only {at} committed"

@@ -12,6 +12,7 @@ from aiokafka.structs import ConsumerRecord
 
 from storage.progress import Span
 from streams.committed import CommittedLog
+from streams.offsets import committed_offsets
 from streams.progress import SILENT, Progress
 from streams.provision import ProvisionError
 from streams.runtime.errors import WorkerError
@@ -108,11 +109,8 @@ class Reading:
 
     async def decided(self, topics: Iterable[str]) -> dict[str, int]:
         """Return the offset up to which the stock worker has decided each inbound topic; 0: none of it."""
-        found = await self._admin.list_consumer_group_offsets(self._settings.worker.app_id("stock"))
-        places = {topic: self.place(topic) for topic in topics}
-        return {
-            topic: max(found[place].offset, 0) if place in found else 0 for topic, place in places.items()
-        }
+        found = await committed_offsets(self._admin, self._settings.worker.app_id("stock"))
+        return {topic: found.get(self.place(topic), 0) for topic in topics}
 
 
 def time_of(record: ConsumerRecord) -> datetime:

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from streams.offsets import committed_offsets, described
 from streams.rebuild.errors import RebuildError, RefusedError
 from streams.runtime.transactions import Transactor
 from streams.settings import Settings
@@ -22,8 +23,7 @@ LOOK_EVERY_S = 0.25
 async def members(settings: Settings, kind: str) -> int:
     """Return how many workers of a kind are in their group, or were until a moment ago."""
     async with admin(settings) as client:
-        answers = await client.describe_consumer_groups([settings.worker.app_id(kind)])
-    return sum(len(group[5]) for answer in answers for group in answer.groups)
+        return len((await described(client, settings.worker.app_id(kind)))["members"])
 
 
 async def require_stopped(settings: Settings, *kinds: str) -> None:
@@ -47,8 +47,7 @@ async def require_stopped(settings: Settings, *kinds: str) -> None:
 async def committed(settings: Settings, kind: str = "stock") -> dict[TopicPartition, int]:
     """Return the offsets that a kind's group has committed, by topic and partition."""
     async with admin(settings) as client:
-        found = await client.list_consumer_group_offsets(settings.worker.app_id(kind))
-    return {tp: entry.offset for tp, entry in found.items() if entry.offset >= 0}
+        return await committed_offsets(client, settings.worker.app_id(kind))
 
 
 @asynccontextmanager

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import ConsumerStoppedError, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    OffsetOutOfRangeError,
+)
+from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.offsets import read_offsets
 from streams.runtime.batch import Batch
 from streams.runtime.errors import PositionError
 from streams.runtime.positions import LogRange
@@ -26,6 +34,7 @@ MAX_POLL_RECORDS = 2000
 MAX_POLL_INTERVAL_MS = 300_000
 # How long a poll that may take nothing waits before it looks again whether a lane has room.
 IDLE_POLL_S = 0.05
+OFFSETS_PAUSE_S = 0.1
 
 
 class Standing(NamedTuple):
@@ -101,17 +110,38 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer.resume(*tps)
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, int | None]:
-        """The group's committed offsets, asked of the broker; None where it has none."""
+        """The group's committed offsets, asked of the broker; None where it has none.
+
+        Raises `PositionError` when the answer is not about all of them.
+        """
         found: dict[TP, int | None] = await self.call_thread(self._committed, list(tps))
         return found
 
     async def _committed(self, tps: list[TP]) -> dict[TP, int | None]:
         wanted = [TopicPartition(*tp) for tp in tps]
-        offsets = await self._ensure_consumer()._coordinator.fetch_committed_offsets(wanted)
-        return {
-            tp: offsets[asked].offset if asked in offsets and offsets[asked].offset >= 0 else None
-            for tp, asked in zip(tps, wanted, strict=True)
-        }
+        topics: defaultdict[str, list[int]] = defaultdict(list)
+        for topic, number in tps:
+            topics[topic].append(number)
+        offsets = await self._fetch_offsets(list(topics.items()))
+        if missing := set(wanted) - offsets.keys():
+            raise PositionError(f"Kafka did not tell the committed offsets of {sorted(missing)}")
+        return {tp: offsets[asked] for tp, asked in zip(tps, wanted, strict=True)}
+
+    async def _fetch_offsets(self, topics: list[tuple[str, list[int]]]) -> dict[TopicPartition, int | None]:
+        coordinator = self._ensure_consumer()._coordinator
+        while True:
+            await coordinator.ensure_coordinator_known()
+            try:
+                return read_offsets(
+                    await coordinator._send_req(OffsetFetchRequest(coordinator.group_id, topics))
+                )
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                log.info("the committed offsets cannot be told yet, asking again: %r", error)
+                if isinstance(error, NotCoordinatorForGroupError):
+                    coordinator.coordinator_dead()
+            await asyncio.sleep(OFFSETS_PAUSE_S)
 
     async def ranges(self, tps: Iterable[TP]) -> dict[TP, LogRange]:
         """First and end offset of each partition's log, as far as committed records may be read."""

@@ -11,9 +11,10 @@ import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocol
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from streams.offsets import committed_offsets, described
 from streams.settings import Settings, require_kafka
 from streams.watch.errors import SilentError
 from streams.watch.protocol import Question
@@ -149,19 +150,11 @@ class Cluster:
 
     async def committed(self, group: str) -> dict[TopicPartition, int]:
         """Return the offsets that a group has committed."""
-        try:
-            found = await self._admin.list_consumer_group_offsets(group)
-        except GroupCoordinatorNotAvailableError:
-            return {}  # Kafka makes its topic of offsets when the first group comes
-        return {tp: entry.offset for tp, entry in found.items() if entry.offset >= 0}
+        return await committed_offsets(self._admin, group)
 
     async def group(self, name: str) -> Group:
         """Return a group and its members; one that was never there is Dead."""
-        try:
-            answers = await self._admin.describe_consumer_groups([name])
-        except GroupCoordinatorNotAvailableError:
-            return Group(name, "Dead", [])
-        (found,) = (group for answer in answers for group in answer.to_object()["groups"])
+        found = await described(self._admin, name)
         members = [_member(member) for member in found["members"]]
         return Group(name, found["state"] or "Dead", sorted(members, key=lambda member: member.client_id))
 

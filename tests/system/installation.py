@@ -13,12 +13,12 @@ import asyncpg
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 from pydantic import SecretStr
 
 from deploy.local.stack import Endpoints
 from storage.rows import TARGETS
 from storage.schema import migrate_all
+from streams.offsets import committed_offsets
 from streams.provision import create
 from streams.runtime.errors import ExitCode
 from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
@@ -174,12 +174,7 @@ class Installation:
 
     async def committed(self, kind: str) -> dict[TopicPartition, int]:
         """Return the offsets that a kind of worker has committed to Kafka."""
-        group = self.settings.worker.app_id(kind)
-        try:
-            found = await self._admin.list_consumer_group_offsets(group)
-        except GroupCoordinatorNotAvailableError:
-            return {}  # Kafka makes its topic of offsets when the first group comes
-        return {tp: entry.offset for tp, entry in found.items() if entry.offset >= 0}
+        return await committed_offsets(self._admin, self.settings.worker.app_id(kind))
 
     async def visible(self, topic: str) -> int:
         """Return a number that grows with what is committed to an outgoing topic."""
