@@ -1,8 +1,8 @@
 """What Kafka knows of a consumer group: the offsets that it has committed, and its members.
 
 aiokafka takes an answer that is an error as a whole, such as that the group's coordinator still loads, for
-that of a group which has committed nothing, or has no members. Whoever believed it would begin at the start of
-the log again.
+that of a group which has committed nothing, or has no members. Whoever believed it would begin at the start
+of the log again.
 """
 
 import asyncio
