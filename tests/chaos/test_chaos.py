@@ -32,6 +32,7 @@ def data_dir() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.timeout(300)
 def test_a_round_of_chaos_costs_nothing(data_dir: Path) -> None:
     command = ["chaos", "--rounds", "1", "--seed", str(SEED), "--faults", "6", "--orders-per-round", "1500"]
     kept = data_dir / "kept"
@@ -42,14 +43,14 @@ def test_a_round_of_chaos_costs_nothing(data_dir: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=2 * PATIENCE_S,
+        timeout=3 * PATIENCE_S,
         check=False,
     )
     assert done.returncode == Exit.OK, done.stderr
     result = json.loads(done.stdout)
     assert set(result["faults"]) >= KINDS
     assert (result["orders"], result["sales"], result["findings"]) == (1_500, 1_500, [])
-    assert result["take_over_ms"]["count"] > 0
+    assert (result["take_over_ms"] or result["back_ms"])["count"] > 0
     assert (kept / "postgres" / "PG_VERSION").is_file()
 
 
