@@ -19,9 +19,8 @@ from streams.cli.exits import Exit
 from tests.system.process import ROOT
 from tests.system.waiting import PATIENCE_S
 
-SEED = 418
-KINDS = {"kill", "stop", "cut", "broker", "postgres"}
-"""Of faults that this seed brings in its first round."""
+KINDS = {"kill", "stop", "cut", "postgres"}
+"""Of faults that these seeds bring in their first round; 418 kills the broker, too, and fills Postgres' disk."""
 
 
 @pytest.fixture
@@ -33,8 +32,9 @@ def data_dir() -> Iterator[Path]:
 
 
 @pytest.mark.timeout(300)
-def test_a_round_of_chaos_costs_nothing(data_dir: Path) -> None:
-    command = ["chaos", "--rounds", "1", "--seed", str(SEED), "--faults", "6", "--orders-per-round", "1500"]
+@pytest.mark.parametrize("seed", [1, pytest.param(418, marks=pytest.mark.long)])
+def test_a_round_of_chaos_costs_nothing(data_dir: Path, seed: int) -> None:
+    command = ["chaos", "--rounds", "1", "--seed", str(seed), "--faults", "6", "--orders-per-round", "1500"]
     kept = data_dir / "kept"
     done = subprocess.run(
         [sys.executable, "-m", "streams.cli", *command, "--keep", str(kept), "--json"],

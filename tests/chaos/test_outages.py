@@ -63,7 +63,6 @@ async def test_a_history_worker_that_waits_for_postgres_ends_when_it_is_asked_to
         shop.assert_workers_unharmed()
 
 
-@pytest.mark.long
 async def test_a_broker_killed_in_the_middle_of_a_load_costs_nothing(
     own_shop: Installation, own_stack: Stack
 ) -> None:
