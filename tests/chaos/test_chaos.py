@@ -20,7 +20,7 @@ from tests.system.process import ROOT
 from tests.system.waiting import PATIENCE_S
 
 KINDS = {"kill", "stop", "cut", "postgres"}
-"""Of faults that these seeds bring in their first round; 418 kills the broker, too, and fills Postgres' disk."""
+"""Of faults that these seeds bring in their first round; 418 kills the broker too, and fills a disk."""
 
 
 @pytest.fixture
