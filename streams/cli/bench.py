@@ -65,18 +65,17 @@ def _bench(
     """
     from deploy.bench.options import Options
 
-    options = Options(orders=orders, stores=stores, partitions=partitions, seconds=seconds, rows=rows)
-    if only:
-        options = _replace(options, parts=tuple(only))
-    if rate:
-        options = _replace(options, rates=tuple(rate))
+    usual = Options()
+    options = Options(
+        parts=tuple(only) if only else usual.parts,
+        orders=orders,
+        stores=stores,
+        partitions=partitions,
+        rates=tuple(rate) if rate else usual.rates,
+        seconds=seconds,
+        rows=rows,
+    )
     raise typer.Exit(_measure(options, as_json=as_json))
-
-
-def _replace(options: Options, **changes: object) -> Options:
-    import msgspec
-
-    return msgspec.structs.replace(options, **changes)
 
 
 def _measure(options: Options, *, as_json: bool) -> int:

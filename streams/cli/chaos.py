@@ -34,9 +34,10 @@ _EPILOG = """
 
     tillstream chaos --rounds 20 --seed 7 --plan       only print what would be done
 
-Exit codes: 0 every order is decided and written once, and all sums are right; 2 the command line is wrong;
-3 something is lost, twice, out of order, torn, oversold or told differently: the data is kept, and the
-command that repeats the run is printed; 130 ended by Ctrl-C, with the sum of the rounds that were played.
+Exit codes: 0 every order is decided and written once, and all sums are right; 1 the embedded
+stack does not answer; 2 the command line is wrong; 3 something is lost, twice, out of order, torn, oversold
+or told differently: the data is kept, and the command that repeats the run is printed; 130 ended by
+Ctrl-C, with the sum of the rounds that were played.
 """
 
 

@@ -10,6 +10,7 @@ from streams.progress import Progress
 
 if TYPE_CHECKING:
     from rich import progress as rich_progress
+    from rich.console import Console
 
 
 class _Bar(Progress):
@@ -27,26 +28,26 @@ class _Bar(Progress):
         self._shown.update(self._task, advance=count, description=f"{self._what} {what}".rstrip())
 
 
+def bar(console: Console) -> rich_progress.Progress:
+    """Return a bar that only a terminal shows: done, due, how long it has taken and may still take."""
+    from rich import progress as rich
+
+    return rich.Progress(
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
 @contextmanager
 def progress(what: str) -> Iterator[Progress]:
     """Show on standard error, if that is a terminal, how much is done and for how long it may still take."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Shown
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Shown(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+    with bar(Console(stderr=True)) as shown:
         yield _Bar(shown, what)

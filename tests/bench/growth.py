@@ -23,7 +23,7 @@ from deploy.bench.report import Machine
 from deploy.bench.site import Site
 from deploy.demo import orders, store
 from deploy.local.stack import Stack
-from streams import log
+from tests.bench.recording import recorded
 from tests.bench.telling import Lines
 
 PARTITIONS = 1
@@ -167,13 +167,8 @@ def main() -> int:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--to", type=Path, default=RESULT)
     chosen = options.parse_args()
-    log.silence_clients()
     base = Scale(backlog=chosen.orders, history=chosen.orders)
-    with Stack.ephemeral() as stack:
-        stack.up(attached=True)
-        growth = asyncio.run(measure(stack, base, chosen.rounds, Lines()))
-    chosen.to.parent.mkdir(parents=True, exist_ok=True)
-    chosen.to.write_bytes(msgspec.json.format(msgspec.json.encode(growth), indent=2) + b"\n")
+    growth = recorded(lambda stack, tell: measure(stack, base, chosen.rounds, tell), chosen.to)
     for name, ratios in growth.ratios.items():
         print(f"{name:8} x 10:", ", ".join(f"{process} {ratio:.2f}" for process, ratio in ratios.items()))
     print("flat" if growth.flat else f"not flat: a worker's cost rises by more than {FLAT_WITHIN:g}")

@@ -23,7 +23,7 @@ from deploy.bench.site import Site
 from deploy.demo import orders, store
 from deploy.demo.keeper import WorkerProcess
 from deploy.local.stack import Stack
-from streams import log
+from tests.bench.recording import recorded
 from tests.bench.telling import Lines
 from topics.registry import INBOUND, OUTBOUND
 
@@ -198,13 +198,8 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--to", type=Path, default=RESULT)
     chosen = options.parse_args()
-    log.silence_clients()
     os.environ["TILLSTREAM_SESSION_TIMEOUT_S"] = str(SESSION_S)
-    with Stack.ephemeral() as stack:
-        stack.up(attached=True)
-        scaling = asyncio.run(measure(stack, chosen.orders, chosen.rounds, Lines()))
-    chosen.to.parent.mkdir(parents=True, exist_ok=True)
-    chosen.to.write_bytes(msgspec.json.format(msgspec.json.encode(scaling), indent=2) + b"\n")
+    scaling = recorded(lambda stack, tell: measure(stack, chosen.orders, chosen.rounds, tell), chosen.to)
     for name, rates in scaling.rates.items():
         costs = ", ".join(f"{process} {used:.0f}" for process, used in scaling.cpu_us[name].items())
         print(f"{name:12} stock {rates['stock']:,.0f}/s, history {rates['history']:,.0f}/s")

@@ -29,7 +29,7 @@ from deploy.demo.orders import Published
 from deploy.demo.till.life import life_of
 from deploy.demo.till.till import Till
 from deploy.local.stack import Stack
-from streams import log
+from tests.bench.recording import recorded
 from tests.bench.telling import Lines
 from tests.bench.trend import Trend, trend
 
@@ -179,13 +179,8 @@ def main() -> int:
     options.add_argument("--table-mib", type=float, default=16.0, help="memory for growing tables")
     options.add_argument("--to", type=Path, default=RESULT)
     chosen = options.parse_args()
-    log.silence_clients()
     os.environ["TILLSTREAM_TABLE_MEMORY_MIB"] = str(chosen.table_mib)
-    with Stack.ephemeral() as stack:
-        stack.up(attached=True)
-        result = asyncio.run(soak(stack, chosen.rate, chosen.minutes, Lines()))
-    chosen.to.parent.mkdir(parents=True, exist_ok=True)
-    chosen.to.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+    result = recorded(lambda stack, tell: soak(stack, chosen.rate, chosen.minutes, tell), chosen.to)
     for name, one in result.trends.items():
         print(f"{name:16} {one}")
     print("flat" if result.flat else "not flat")
