@@ -36,6 +36,7 @@ class Faults:
             "delay": self._delay,
             "clock": self._clock,
             "broker": self._broker,
+            "stall": self._stall,
             "postgres": self._postgres,
             "disk": self._disk,
         }
@@ -112,6 +113,17 @@ class Faults:
     async def _broker(self, fault: Fault) -> None:
         kafka = self._site.stack.kafka
         await self._away("kafka", fault, kafka.kill, kafka.start)
+
+    async def _stall(self, fault: Fault) -> None:
+        server = self._site.stack.kafka.server
+        broker = server.process() if server is not None else None
+        if broker is None:
+            return  # it is dead already, of another fault
+        broker.suspend()
+        try:
+            await asyncio.sleep(fault.lasts_s)
+        finally:
+            broker.resume()
 
     async def _postgres(self, fault: Fault) -> None:
         postgres = self._site.stack.postgres

@@ -6,19 +6,22 @@ from typing import Literal, get_args
 
 import msgspec
 
-Kind = Literal["kill", "stop", "cut", "delay", "clock", "broker", "postgres", "disk"]
+Kind = Literal["kill", "stop", "cut", "delay", "clock", "broker", "stall", "postgres", "disk"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SLOTS = 2
 """Workers of each kind."""
 SESSION_S = 3.0
 """After so long without a sign of life a worker is replaced."""
+BROKER_SESSION_S = 2.0
+"""After so long without a sign of life the broker's partitions have no leader."""
 LAST = 0.7
 """The last fault begins when this part of a round's orders is published at the latest."""
 
 # How often each kind is in the pack. The pack is dealt out whole before it is shuffled again, so that no kind
 # is missed for long.
 _PACK: dict[Kind, int] = {
-    "kill": 5, "stop": 4, "cut": 2, "delay": 1, "clock": 1, "broker": 1, "postgres": 1, "disk": 1,
+    "kill": 5, "stop": 4, "cut": 2, "delay": 1, "clock": 1, "broker": 1, "stall": 2, "postgres": 1,
+    "disk": 1,
 }  # fmt: skip
 
 
@@ -51,6 +54,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
                 what = f"kill -9 {self.target}, started with its clock {self.amount:+.0f} s off"
             case "broker":
                 what = f"kill -9 the broker, started after {self.lasts_s:.1f} s"
+            case "stall":
+                what = f"stop the broker (SIGSTOP) {lasts}, then let it go on"
             case "postgres":
                 what = f"stop Postgres at once, started after {self.lasts_s:.1f} s"
             case "disk":
@@ -112,6 +117,11 @@ def _fault(chance: Random, kind: Kind, after: int) -> Fault:
             return Fault(kind=kind, target=worker, after=after, amount=off)
         case "broker":
             return Fault(kind=kind, target="kafka", after=after, lasts_s=_s(short))
+        case "stall":
+            # Long enough to be fenced, most of the time.
+            return Fault(
+                kind=kind, target="kafka", after=after, lasts_s=_s((1.0 + share / 2) * BROKER_SESSION_S)
+            )
         case "postgres" | "disk":
             return Fault(
                 kind=kind, target="postgres", after=after, lasts_s=_s(short if kind == "postgres" else long)

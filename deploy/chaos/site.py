@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from deploy.chaos.disk import Disk
 from deploy.chaos.door import Door
-from deploy.chaos.plan import SESSION_S, SLOTS, workers
+from deploy.chaos.plan import BROKER_SESSION_S, SESSION_S, SLOTS, workers
 from deploy.demo.keeper import COMMAND, Keeper, WorkerProcess
 from deploy.local.kafka import KafkaOptions, door
 from deploy.local.ports import LOOPBACK
@@ -54,6 +54,7 @@ class Site:
                 broker_port=0,
                 controller_port=0,
                 doors=tuple(kafka.port for kafka, _ in self._ways),
+                session_s=BROKER_SESSION_S,
             ),
             postgres=PostgresOptions(port=0),
         )

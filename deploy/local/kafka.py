@@ -10,7 +10,6 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +32,10 @@ _ATTEMPTS = 3  # a port can be taken between our look and Kafka's
 class KafkaOptions:
     """Heap as the JVM spells it; the ports to try first, 0 for any.
 
+    `session_s` is how long the controller hears nothing of the broker until it takes its partitions' leaders
+    away. After a kill it waits as long before it takes the same broker again; but one that is only short of
+    CPU must not lose them, for the markers of transactions that end meanwhile are left out then.
+
     `doors` are the ports of proxies in front of the broker. Clients follow the address that the broker tells
     them, so each door has a listener of its own behind it, which tells the door's.
     """
@@ -41,6 +44,7 @@ class KafkaOptions:
     broker_port: int = BROKER_PORT
     controller_port: int = CONTROLLER_PORT
     doors: tuple[int, ...] = ()
+    session_s: float = 9.0
 
 
 class Kafka:
@@ -104,7 +108,7 @@ class Kafka:
         (self.home / "log4j2.properties").write_text(_log4j(self.log))
         for attempt in range(1, _ATTEMPTS + 1):
             chosen = self._choose_ports()
-            self._config.write_text(_server_properties(self.home / "data", chosen, self.options.doors))
+            self._config.write_text(_server_properties(self.home / "data", chosen, self.options))
             self._format(classpath, reporter)
             server = process.spawn(
                 self._java(classpath, "kafka.Kafka", str(self._config)),
@@ -154,7 +158,7 @@ class Kafka:
         partial = self.home / "data.new"
         shutil.rmtree(partial, ignore_errors=True)
         config = self.home / "format.properties"
-        config.write_text(_server_properties(partial, self.ports, self.options.doors))
+        config.write_text(_server_properties(partial, self.ports, self.options))
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java(
             classpath,
@@ -222,7 +226,8 @@ def _names(options: KafkaOptions) -> dict[str, str]:
     return {"broker": "PLAINTEXT", "controller": "CONTROLLER"} | doors
 
 
-def _server_properties(data: Path, chosen: dict[str, int], doors: Sequence[int]) -> str:
+def _server_properties(data: Path, chosen: dict[str, int], options: KafkaOptions) -> str:
+    doors = options.doors
     broker, controller = (f"{ports.LOOPBACK}:{chosen[name]}" for name in ("broker", "controller"))
     behind = [f"DOOR{number}://{ports.LOOPBACK}:{chosen[door(number)]}" for number in range(len(doors))]
     told = [f"DOOR{number}://{ports.LOOPBACK}:{port}" for number, port in enumerate(doors)]
@@ -253,9 +258,8 @@ def _server_properties(data: Path, chosen: dict[str, int], doors: Sequence[int])
         "share.coordinator.state.topic.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
-        # After a kill the controller waits this long before it takes the same broker again.
-        "broker.session.timeout.ms": "2000",
-        "broker.heartbeat.interval.ms": "500",
+        "broker.session.timeout.ms": str(int(options.session_s * 1000)),
+        "broker.heartbeat.interval.ms": str(int(options.session_s * 1000 / 4)),
         "num.network.threads": "2",
         "num.io.threads": "4",
         "num.recovery.threads.per.data.dir": "2",

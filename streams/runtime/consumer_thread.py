@@ -22,7 +22,7 @@ from faust.types import TP
 
 from streams.offsets import read_offsets
 from streams.runtime.batch import Batch
-from streams.runtime.errors import PositionError
+from streams.runtime.errors import PositionError, WorkerError
 from streams.runtime.positions import LogRange
 
 log = logging.getLogger(__name__)
@@ -95,6 +95,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             heartbeat_interval_ms=int(worker.heartbeat_s * 1000),
             rebalance_timeout_ms=int(worker.rebalance_timeout_s * 1000),
         )
+
+    async def on_start(self) -> None:
+        """Connect; from then on a membership that ends by itself ends the worker."""
+        await super().on_start()
+        self._ensure_consumer()._coordinator._coordination_task.add_done_callback(self._membership_ended)
+
+    def _membership_ended(self, task: asyncio.Task[None]) -> None:
+        """Note that aiokafka no longer keeps the place in the group, for a reason that it did not foresee.
+
+        It tells whoever polls. A worker that waits for its partitions does not, and would wait for ever.
+        """
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        group = self.app.conf.id
+        failure = WorkerError(
+            f"The worker's membership in the group {group} ended: {error!r}. Start it again; if that goes on,"
+            " check that the brokers are up and have a controller."
+        )
+        failure.__cause__ = error
+        self.parent_loop.call_soon_threadsafe(self.app.runtime.failed, failure)
 
     async def begin(self, positions: Mapping[TP, int], epoch: int) -> None:
         """Let partitions in, each at its position."""

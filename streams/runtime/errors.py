@@ -42,6 +42,16 @@ class UnitError(WorkerError):
     """A unit could not be decided or committed; a restart finds out whether it took effect."""
 
 
+class UndecidedError(WorkerError):
+    """Kafka ended a transaction without writing its end everywhere, and it is not known which end."""
+
+    exit_code = ExitCode.MISCONFIGURED
+
+
+class NotShownError(UnitError):
+    """A committed transaction cannot be read, long after its end."""
+
+
 class FencedError(UnitError):
     """Another worker owns the partition now."""
 

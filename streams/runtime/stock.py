@@ -22,7 +22,7 @@ from streams.runtime.store import Rows, Store
 from streams.runtime.tables import TableSpec
 from streams.runtime.tally import LETTERS
 from streams.runtime.tier import Tiers
-from streams.runtime.transactions import Transactors
+from streams.runtime.transactors import Transactors
 from streams.runtime.unit import KafkaUnit
 from streams.settings import Settings, SettingsError
 from topics.registry import changelog_name
@@ -56,7 +56,8 @@ class StockRuntime(Runtime):
         super().__init__(settings, settle_s=settings.worker.rebalance_timeout_s * 0.8)
         self.topics: Mapping[str, str] = {name: settings.worker.topic(name) for name in outputs}
         self.tables: Mapping[str, TableSpec[Any]] = {table.name: table for table in tables}
-        self._transactors = Transactors(self.app_id, settings)
+        written = (*self.topics.values(), *(self.changelog(name) for name in self.tables))
+        self._transactors = Transactors(self.app_id, settings, written, self._end)
         self._on_start = on_start
         self._continue = continue_
         self._generation = -1
@@ -103,6 +104,9 @@ class StockRuntime(Runtime):
             disk = sum(rows.cold.count() for rows in parts if rows.cold is not None)
             yield TableSize(name, sum(len(rows.data) for rows in parts), disk)
 
+    def _end(self, error: BaseException) -> None:
+        self.failed(error)  # which the worker sets later
+
     def work(self) -> StockRuntime:
         """Itself."""
         return self
@@ -126,7 +130,7 @@ class StockRuntime(Runtime):
         self._restored &= self._kept
         self._reached = {tp: at for tp, at in self._reached.items() if tp.partition in self._kept}
         self._owned = set()  # until all of it worked
-        await self._transactors.own(partitions, self._kept)
+        await self._transactors.own(assigned, self._kept)
         self._owned, self._generation = partitions, generation
 
     async def recover(self, sources: set[TP], changelogs: Iterable[tuple[TP, Any]]) -> Start:

@@ -1,17 +1,19 @@
-"""One transactional producer per partition number, and the transaction that commits a unit of work."""
+"""The transaction that commits a unit of work, by the transactional producer of its partition number."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.structs import RecordMetadata, TopicPartition
 
-from streams.runtime.errors import FencedError, UnitError, WorkerError
+from streams.runtime.errors import FencedError, NotShownError, UndecidedError, UnitError
+from streams.runtime.markers import LastState, Markers
 from streams.runtime.unit import Offsets, Sealed
 from streams.settings import Settings
 
@@ -27,6 +29,10 @@ QUICK_FOR_S = 0.5
 PATIENT_RETRY_S = 0.1
 ABORT_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 2.0
+# A marker that is not there after so long is written once more, which does no harm if it was only late.
+MARKERS_LATE_S = 1.0
+# After a take-over nothing is on its way any more; only followers may be behind.
+LEFT_OUT_S = 0.2
 
 _FENCED = (ProducerFenced, InvalidProducerEpoch)
 
@@ -38,11 +44,22 @@ class Transactor:
     that moves, a broker that is down for less than the transaction timeout). Everything else ends the
     worker: after a failed or unknown commit only a restart, which reads the committed offsets, knows where
     to go on.
+
+    The next transaction does not begin before all of the last one shows (see `markers`). `failed` is told
+    when that cannot be had.
     """
 
-    __slots__ = ("_group", "_producer", "partition", "transactional_id")
+    __slots__ = (
+        "_failed", "_group", "_markers", "_producer", "_shown", "_timeout_s", "partition", "transactional_id",
+    )  # fmt: skip
 
-    def __init__(self, partition: int, group: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        partition: int,
+        group: str,
+        settings: Settings,
+        failed: Callable[[BaseException], None] | None = None,
+    ) -> None:
         self.partition = partition
         self.transactional_id = f"{group}-{partition}"
         self._group = group
@@ -60,13 +77,58 @@ class Transactor:
             max_request_size=MAX_REQUEST_BYTES,
             retry_backoff_ms=int(PATIENT_RETRY_S * 1000),
         )
+        self._markers = Markers(self._producer, group)
+        self._timeout_s = worker.transaction_timeout_s
+        self._shown: asyncio.Task[None] | None = None
+        self._failed = failed
 
     async def start(self) -> None:
         """Fence the partition's earlier owners and end what they left open; returns when that is done."""
         await self._producer.start()
 
+    async def settle(
+        self, before: LastState, written: Collection[TopicPartition], sources: Collection[TopicPartition]
+    ) -> None:
+        """Have the markers written that Kafka left out when the last owner's transaction ended.
+
+        `before` is how it stood before the start of this producer, `written` are the partitions that owners
+        write to, `sources` those whose offsets they commit. Raises `UndecidedError` when a marker is missing
+        and it cannot be known which.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while undecided := await self._undecided(written, sources):
+            commit = before.committed(self._markers.epoch)
+            if commit is None or loop.time() - began > self._timeout_s:
+                raise UndecidedError(
+                    f"The last transaction of {self.transactional_id} is over, but Kafka has not written its"
+                    f" end to {', '.join(undecided)}, and whether it was committed is not known (it was"
+                    f" {before.state!r}). Nothing was read or written. Find that out and end it by hand"
+                    " (runbook undecided-transaction), then start again."
+                )
+            self._tell_late(undecided, commit=commit)
+            await self._markers.write(written, commit=commit)
+
+    async def _undecided(
+        self, written: Collection[TopicPartition], sources: Collection[TopicPartition]
+    ) -> list[str]:
+        """What stays without a marker."""
+        deadline = asyncio.get_running_loop().time() + LEFT_OUT_S
+        while True:
+            try:
+                undecided = await self._markers.undecided(written, sources)
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+            else:
+                if not undecided or asyncio.get_running_loop().time() > deadline:
+                    return undecided
+            await asyncio.sleep(QUICK_RETRY_S)
+
     async def stop(self) -> None:
         """Close the connections; what is in flight must have ended before."""
+        if self._shown is not None:
+            self._shown.cancel()
         await self._producer.stop()
 
     def create_batch(self) -> Any:
@@ -81,25 +143,32 @@ class Transactor:
         """
         if not unit.batches and not offsets:
             return
+        if self._shown is not None:
+            await self._shown
         producer = self._producer
         self._retry_each(QUICK_RETRY_S)
         patience = asyncio.get_running_loop().call_later(QUICK_FOR_S, self._retry_each, PATIENT_RETRY_S)
         try:
             await producer.begin_transaction()
-            await self._write(unit, offsets)
+            ends = await self._write(unit, offsets)
             await producer.commit_transaction()
         except Exception as error:
             await self._abort()
+            self._quieten()
             raise self._failure(error, offsets) from error
         finally:
             patience.cancel()
+        self._shown = asyncio.create_task(self._show(ends, offsets))
+        self._shown.add_done_callback(self._show_ended)
 
     def _retry_each(self, seconds: float) -> None:
         self._producer._sender._retry_backoff = seconds
 
-    async def _write(self, unit: Sealed, offsets: Offsets) -> None:
+    async def _write(self, unit: Sealed, offsets: Offsets) -> Mapping[TopicPartition, int]:
+        """Send all of the unit, and return the offsets behind its records."""
         producer, partition = self._producer, self.partition
         sent: list[asyncio.Future[Any]] = []
+        written: list[tuple[int, asyncio.Future[RecordMetadata]]] = []
         # The first batch of every topic goes first: one request adds all partitions to the transaction, and
         # the offsets travel while the records do.
         columns = itertools.zip_longest(*unit.batches.values())
@@ -107,7 +176,9 @@ class Transactor:
             for topic, batch in zip(unit.batches, batches, strict=True):
                 if batch is not None:
                     batch.close()
-                    sent.append(await producer.send_batch(batch, topic, partition=partition))
+                    arrived = await producer.send_batch(batch, topic, partition=partition)
+                    sent.append(arrived)
+                    written.append((batch.record_count(), arrived))
             if number == 0 and offsets:
                 sent.append(
                     asyncio.ensure_future(producer.send_offsets_to_transaction(dict(offsets), self._group))
@@ -124,6 +195,77 @@ class Transactor:
                 future.cancel()
             await asyncio.gather(*sent, return_exceptions=True)
             raise
+        ends: dict[TopicPartition, int] = {}
+        for count, arrived in written:
+            at = arrived.result()
+            ends[at.topic_partition] = at.offset + count  # a partition's batches arrive in order
+        return ends
+
+    async def _show(self, ends: Mapping[TopicPartition, int], offsets: Offsets) -> None:
+        """Wait until all of a committed transaction shows, and have missing markers written.
+
+        Raises `NotShownError` when that does not come about within the transaction timeout.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        again_at = began + MARKERS_LATE_S
+        pause = QUICK_RETRY_S
+        missing: list[str] = []
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                missing = await self._markers.missing(ends, offsets)
+            except KafkaError as error:
+                if not error.retriable:
+                    raise self._failure(error, offsets) from error
+                log.debug("whether the transaction of %s shows: %r", self.transactional_id, error)
+            else:
+                if not missing:
+                    return
+                if loop.time() > again_at:
+                    await self._mark(ends, missing, offsets)
+                    again_at = loop.time() + MARKERS_LATE_S
+            waited = loop.time() - began
+            if waited > self._timeout_s:
+                raise NotShownError(
+                    f"A transaction of partition {self.partition} ({self.transactional_id}), up to"
+                    f" {_positions(offsets)}, is committed, but after {waited:.0f} s it does not show in"
+                    f" {', '.join(missing) or 'Kafka'}. Check that the brokers are up, then start this worker"
+                    " again."
+                )
+            if waited > QUICK_FOR_S:
+                pause = PATIENT_RETRY_S
+
+    async def _mark(self, ends: Iterable[TopicPartition], missing: Iterable[str], offsets: Offsets) -> None:
+        self._tell_late(missing, commit=True)
+        try:
+            await self._markers.write(ends, commit=True)
+        except Exception as error:
+            raise self._failure(error, offsets) from error
+
+    def _show_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and self._failed is not None:
+            self._failed(error)
+
+    def _tell_late(self, where: Iterable[str], *, commit: bool) -> None:
+        log.warning(
+            "Kafka has ended the last transaction of %s without a marker in %s: writing %s there once more",
+            self.transactional_id,
+            ", ".join(where),
+            "that it was committed" if commit else "that it was aborted",
+        )
+
+    def _quieten(self) -> None:
+        """Take the errors out of what aiokafka leaves behind of a failed unit: it has been told once.
+
+        Else each would be logged, with its traceback, whenever it is collected.
+        """
+        accumulator, manager = self._producer._message_accumulator, self._producer._txn_manager
+        batches = itertools.chain(accumulator._pending_batches, *accumulator._batches.values())
+        left = [future for batch in batches for future in (batch.future, batch._drain_waiter)]
+        for future in (*left, manager.wait_for_transaction_end()):
+            if future is not None:
+                future.add_done_callback(_read)
 
     async def _abort(self) -> None:
         try:
@@ -145,59 +287,9 @@ class Transactor:
         )
 
 
-class Transactors:
-    """The transactors of the partitions that this worker owns."""
-
-    def __init__(self, group: str, settings: Settings) -> None:
-        self._group = group
-        self._settings = settings
-        self._owned: dict[int, Transactor] = {}
-
-    def __getitem__(self, partition: int) -> Transactor:
-        return self._owned[partition]
-
-    async def own(self, partitions: set[int], kept: set[int]) -> None:
-        """Have exactly `partitions`, new ones but for those in `kept`, which nobody else can have had."""
-        gone = [transactor for partition, transactor in self._owned.items() if partition not in kept]
-        self._owned = {
-            partition: self._owned[partition] for partition in self._owned.keys() & kept & partitions
-        }
-        await _stop_all(gone)
-        fresh = [
-            Transactor(partition, self._group, self._settings)
-            for partition in sorted(partitions - self._owned.keys())
-        ]
-        timeout = self._settings.worker.transaction_timeout_s
-        try:
-            async with asyncio.timeout(timeout):
-                async with asyncio.TaskGroup() as starting:
-                    for transactor in fresh:
-                        starting.create_task(transactor.start())
-        except* Exception as errors:
-            await _stop_all(fresh)
-            ids = ", ".join(transactor.transactional_id for transactor in fresh)
-            raise WorkerError(
-                f"Taking over the transactional ids {ids} failed within {timeout:.0f} s:"
-                f" {errors.exceptions[0]!r}. Check that the brokers are up and that this user may write"
-                " under these ids, then start again."
-            ) from errors
-        self._owned.update((transactor.partition, transactor) for transactor in fresh)
-
-    async def stop(self) -> None:
-        """Close all."""
-        owned, self._owned = list(self._owned.values()), {}
-        await _stop_all(owned)
-
-
-async def _stop_all(transactors: Iterable[Transactor]) -> None:
-    async def stop(transactor: Transactor) -> None:
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await transactor.stop()
-        except Exception as error:
-            log.warning("closing the producer of %s: %r", transactor.transactional_id, error)
-
-    await asyncio.gather(*(stop(transactor) for transactor in transactors))
+def _read(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 def _positions(offsets: Offsets) -> str:

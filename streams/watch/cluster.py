@@ -15,9 +15,9 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from streams.offsets import committed_offsets, described
+from streams.protocol import Question
 from streams.settings import Settings, require_kafka
 from streams.watch.errors import SilentError
-from streams.watch.protocol import Question
 
 CONNECT_S = 10.0
 ANSWER_S = 15.0

@@ -10,9 +10,9 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
+from streams import protocol
 from streams.provision import TopicState
 from streams.settings import Settings
-from streams.watch import protocol
 from streams.watch.cluster import Broker, Cluster, LogRange, Partition
 from streams.watch.disk_checks import room
 from streams.watch.finding import Finding, fine, problem, warning

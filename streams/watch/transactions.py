@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from aiokafka.structs import TopicPartition
 
-from streams.watch import protocol
+from streams import protocol
 from streams.watch.cluster import Cluster, LogRange, Partition
 
 

@@ -19,8 +19,8 @@ from streams.cli.exits import Exit
 from tests.system.process import ROOT
 from tests.system.waiting import PATIENCE_S
 
-KINDS = {"kill", "stop", "cut", "postgres"}
-"""Of faults that these seeds bring in their first round; 418 kills the broker too, and fills a disk."""
+KINDS = {"kill", "stop", "stall", "postgres"}
+"""Of faults that these seeds bring in their first round; 125 kills the broker too, and fills a disk."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def data_dir() -> Iterator[Path]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [1, pytest.param(418, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seed", [117, pytest.param(125, marks=pytest.mark.long)])
 def test_a_round_of_chaos_costs_nothing(data_dir: Path, seed: int) -> None:
     command = ["chaos", "--rounds", "1", "--seed", str(seed), "--faults", "6", "--orders-per-round", "1500"]
     kept = data_dir / "kept"

@@ -77,6 +77,10 @@ async def _try_again(self: Transactor, unit: Sealed, offsets: Offsets) -> None:
 _commit = Transactor.commit
 
 
+async def _not_looked(*_: Any) -> None:
+    """Begin the next transaction whether or not the last one shows."""
+
+
 async def _no_recovery(*_: Any) -> None:
     pass
 
@@ -108,6 +112,8 @@ BREAKAGES: Mapping[str, Callable[[], AbstractContextManager[None]]] = {
     "tables before the commit": lambda: _instead(Transactor, "commit", _apply_first),
     "going on after a failed commit": lambda: _instead(Transactor, "commit", _go_on),
     "trying a failed commit again": lambda: _instead(Transactor, "commit", _try_again),
+    "not looking whether a commit shows": lambda: _instead(Transactor, "_show", _not_looked),
+    "not looking what the last owner left": lambda: _instead(Transactor, "settle", _not_looked),
     "no recovery": lambda: _instead(stock, "restore", _no_recovery),
     "tables from uncommitted changes": lambda: _instead(recovery, "AIOKafkaConsumer", _Uncommitted),
     "uncommitted reads": lambda: _instead(workers, "Consumer", partial(Consumer, committed=False)),

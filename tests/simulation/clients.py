@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka.errors import RequestTimedOutError
 from aiokafka.structs import TopicPartition
 
+from streams.runtime.markers import LastState
 from tests.simulation.log import Cluster, New, Record
 from tests.simulation.loop import OWNER
 from tests.simulation.process import Process
@@ -69,6 +70,13 @@ def seat() -> Seat:
     return found
 
 
+class At(NamedTuple):
+    """Where a batch arrived."""
+
+    topic_partition: TopicPartition
+    offset: int
+
+
 class Producer:
     """A transactional producer, as far as the workers use one."""
 
@@ -78,11 +86,13 @@ class Producer:
         self.transactional_id: str = settings["transactional_id"]
         self._seat = seat()
         self._sender = SimpleNamespace(_retry_backoff=0.0)
+        self._message_accumulator = SimpleNamespace(_pending_batches=(), _batches={})
+        self._txn_manager = SimpleNamespace(wait_for_transaction_end=lambda: None)
         self._epoch = -1
         self._number = 0
         self._begun = False
         self._state = "not started"
-        self._ready: list[tuple[Batch, str, int, asyncio.Future[None]]] = []
+        self._ready: list[tuple[Batch, str, int, asyncio.Future[At]]] = []
         self._delivery: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -105,10 +115,10 @@ class Producer:
         self._ready = []
         self._delivery = None
 
-    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[None]:
+    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[At]:
         """Send with the next request: one holds all batches that are ready, a partition's in order."""
         loop = asyncio.get_running_loop()
-        sent: asyncio.Future[None] = loop.create_future()
+        sent: asyncio.Future[At] = loop.create_future()
         if not self._ready:
             loop.call_soon(self._flush)
         self._ready.append((batch, topic, partition, sent))
@@ -121,32 +131,36 @@ class Producer:
         self._delivery = task
 
     async def _deliver(self, ready: list[Any], before: asyncio.Task[None] | None) -> None:
-        def produce() -> None:
+        def produce() -> list[At]:
             transaction = self._join(partition)
-            for batch, topic, number, _ in ready:
-                self._cluster.produce(transaction, topic, number, batch.records)
+            return [
+                At(
+                    TopicPartition(topic, number),
+                    self._cluster.produce(transaction, topic, number, batch.records),
+                )
+                for batch, topic, number, _ in ready
+            ]
 
         partition = ready[0][2]
         what = tuple((topic, number, batch.record_count()) for batch, topic, number, _ in ready)
         try:
             if before is not None:
                 await before
-            await self._call("produce", partition, produce, what)
+            arrived = await self._call("produce", produce, what)
         except Exception as error:
             for *_, sent in ready:
                 if not sent.done():
                     sent.set_exception(error)
         else:
-            for *_, sent in ready:
+            for (*_, sent), at in zip(ready, arrived, strict=True):
                 if not sent.done():
-                    sent.set_result(None)
+                    sent.set_result(at)
 
     async def send_offsets_to_transaction(self, offsets: Mapping[TopicPartition, int], group_id: str) -> None:
         self._begun = True
         partition = next(iter(offsets)).partition
         await self._call(
             "offsets",
-            partition,
             lambda: self._cluster.add_offsets(self._join(partition), group_id, offsets),
             tuple((*tp, offset) for tp, offset in offsets.items()),
         )
@@ -179,7 +193,23 @@ class Producer:
             self._seat.process,
         )
 
-    async def _call(self, request: str, partition: int, apply: Any, what: Any) -> None:
+    async def mark(self, group: str, partitions: Sequence[TopicPartition], *, commit: bool) -> None:
+        """End a transaction in these partitions that holds nothing.
+
+        It is one request here, and several for aiokafka: that a process is killed between them is not played.
+        """
+
+        def mark() -> None:
+            transaction = cluster.join(self.transactional_id, self._epoch, self._number, None, process)
+            cluster.add_partitions(transaction, group, partitions)
+            cluster.end(self.transactional_id, self._epoch, self._number, commit=commit)
+
+        process, cluster = self._seat.process, self._seat.cluster
+        await self.begin_transaction()
+        await self._call("mark", mark, tuple(partitions))
+        self._state = "ready"
+
+    async def _call(self, request: str, apply: Any, what: Any) -> Any:
         def once_settled() -> Any:
             # Brokers refuse while the last transaction's markers are written, and aiokafka asks again.
             due = self._cluster.settled(self.transactional_id, self._epoch, self._number)
@@ -197,7 +227,7 @@ class Producer:
             due.add_done_callback(go_on)
             return answer
 
-        await self._seat.process.call(request, once_settled, lost, what)
+        return await self._seat.process.call(request, once_settled, lost, what)
 
     async def _finish(self, request: str, *, commit: bool) -> None:
         if not self._begun:
@@ -208,6 +238,61 @@ class Producer:
             lost,
             (self.transactional_id, self._epoch, self._number),
         )
+
+
+class Markers:
+    """What a producer asks about the markers of its transactions."""
+
+    def __init__(self, producer: Producer, group: str) -> None:
+        self._producer = producer
+        self._group = group
+        self._seat = seat()
+
+    async def missing(
+        self, ends: Mapping[TopicPartition, int], offsets: Mapping[TopicPartition, int]
+    ) -> list[str]:
+        def look() -> list[str]:
+            committed = self._cluster.stable_offsets(self._group, offsets)
+            late = [tp for tp, end in ends.items() if self._cluster.log(*tp).stable < end]
+            late += [tp for tp, offset in offsets.items() if committed.get(tp) != offset]
+            return [str(tp) for tp in late]
+
+        found: list[str] = await self._seat.process.call("shows", look, lost)
+        return found
+
+    async def undecided(
+        self, written: Sequence[TopicPartition], sources: Sequence[TopicPartition]
+    ) -> list[str]:
+        def look() -> list[str]:
+            logs = (self._cluster.log(*tp) for tp in written)
+            stable = self._cluster.stable_offsets(self._group, sources)
+            return [
+                *(str(log.tp) for log in logs if log.stable < log.end),
+                *(str(tp) for tp in sources if tp not in stable),
+            ]
+
+        found: list[str] = await self._seat.process.call("undecided", look, lost)
+        return found
+
+    @property
+    def epoch(self) -> int:
+        return self._producer._epoch
+
+    async def write(self, partitions: Iterable[TopicPartition], *, commit: bool) -> None:
+        await self._producer.mark(self._group, list(partitions), commit=commit)
+
+    @property
+    def _cluster(self) -> Cluster:
+        return self._seat.cluster
+
+
+async def last_states(_: Any, transactional_ids: Sequence[str]) -> dict[str, LastState]:
+    """What coordinators say of transactional ids."""
+    sits = seat()
+    found: dict[str, LastState] = await sits.process.call(
+        "state", lambda: {name: sits.cluster.state(name) for name in transactional_ids}, lost
+    )
+    return found
 
 
 class BulkConsumer:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 STOCK_REQUESTS = {
     "commit": 7, "produce": 3, "offsets": 2, "init": 2, "ends": 1, "restore": 1, "committed": 1, "ranges": 1,
-    "seek": 1, "fetch": 1, "join": 1,
+    "seek": 1, "fetch": 1, "join": 1, "shows": 2, "state": 1, "undecided": 1, "mark": 2,
 }  # fmt: skip
 HISTORY_REQUESTS = {
     "pg commit": 6, "pg move": 2, "pg read": 1, "pg connect": 1, "fetch": 1, "join": 1, "ranges": 1,
@@ -20,8 +20,8 @@ class Fault(NamedTuple):
 
     at: float
     act: str
-    """`kill`, `pause`, `lose` (a request or its answer), `stop` (SIGTERM), `rebalance`, `leave`, or of
-    Postgres `pg away`, `pg backup`, `pg restore`."""
+    """`kill`, `pause`, `lose` (a request or its answer), `stop` (SIGTERM), `rebalance`, `leave`, of
+    the brokers `no leader`, or of Postgres `pg away`, `pg backup`, `pg restore`."""
     slot: int = 0
     seconds: float = 0.0
     request: str = ""
@@ -43,8 +43,8 @@ def draw(random: Random, slots: int, until: float) -> list[Fault]:
         slot = random.randrange(slots)
         requests = STOCK_REQUESTS if slot < slots // 2 else HISTORY_REQUESTS
         act = random.choices(
-            ("kill", "pause", "lose", "stop", "rebalance", "leave", "pg away", "pg restore"),
-            (20, 35, 25, 5, 5, 3, 4, 3),
+            ("kill", "pause", "lose", "stop", "rebalance", "leave", "no leader", "pg away", "pg restore"),
+            (20, 35, 25, 5, 5, 3, 10, 4, 3),
         )[0]
         seconds = random.choice((0.2, 1.5, 2.0, 3.0, 5.0)) * (0.7 + 0.6 * random.random())
         if act == "pg restore":

@@ -6,6 +6,8 @@ import asyncio
 from random import Random
 from typing import Any
 
+from aiokafka.errors import UnknownMemberIdError
+
 from tests.simulation.trace import Trace
 
 SESSION_S = 1.0
@@ -87,6 +89,9 @@ class Group:
         if not known.alive or known.paused:
             self._trace.note(self.name, "session over", member)
             del self._members[member]
+            waits = None if self._joining is None else self._joining.pop(member, None)
+            if waits is not None and not waits.done():
+                waits.set_exception(UnknownMemberIdError(member))
             self.rebalance()
             self._complete_if_all_came()
 

@@ -12,10 +12,17 @@ from typing import Any, NamedTuple
 from aiokafka.errors import InvalidTxnState, ProducerFenced
 from aiokafka.structs import TopicPartition
 
+from streams.runtime.markers import LastState
 from tests.simulation.loop import EPOCH_S
 
 MARKER_S = 0.03
 """So long at most until a marker is in a partition, after its transaction has been decided."""
+
+
+_STATES = {
+    "open": "Ongoing", "committing": "PrepareCommit", "aborting": "PrepareAbort",
+    "committed": "CompleteCommit", "aborted": "CompleteAbort",
+}  # fmt: skip
 
 
 class Record(NamedTuple):
@@ -89,10 +96,11 @@ class Log:
             self.wake()
 
     def mark(self, transaction: Transaction, *, commit: bool) -> None:
-        """Write the marker that ends a transaction here."""
-        self.open.pop(transaction, None)
-        if commit:
-            self.committed.add(transaction)
+        """Write the marker that ends a transaction here, and what its producer has undecided from before."""
+        for one in [one for one in self.open if one.producer == transaction.producer]:
+            del self.open[one]
+            if commit:
+                self.committed.add(one)
         self.records.append(None)
         self.of.append(None)
         self.wake()
@@ -148,6 +156,10 @@ class Cluster:
         self.offsets: defaultdict[str, dict[TopicPartition, int]] = defaultdict(dict)
         self._epochs: defaultdict[str, int] = defaultdict(int)
         self._last: dict[str, Transaction] = {}
+        self._fresh: set[str] = set()
+        self._unmarked_offsets: defaultdict[str, list[Transaction]] = defaultdict(list)
+        self.leaderless_until = 0.0
+        """Until then some partitions have no leader, and their markers are left out."""
         self.on_commit: Callable[[Transaction], None] = lambda transaction: None
         """Told at the moment when a transaction is decided to be committed."""
         self.on_unit: Callable[[int, Any], None] = lambda partition, unit: None
@@ -183,6 +195,7 @@ class Cluster:
 
         def settled(_: object = None) -> None:
             self._epochs[producer] += 1
+            self._fresh.add(producer)
             if not answer.done():
                 answer.set_result(self._epochs[producer])
 
@@ -195,6 +208,7 @@ class Cluster:
         last = self._last.get(producer)
         if last is None or (last.epoch, last.number) < (epoch, number):
             last = self._last[producer] = Transaction(producer, epoch, number, unit=unit, writer=writer)
+            self._fresh.discard(producer)
             self._loop.call_later(self._timeout_s, self._expire, last)
         if (last.epoch, last.number) != (epoch, number) or last.state != "open":
             raise InvalidTxnState(f"transaction {number} of {producer} is {last.state}")
@@ -207,11 +221,50 @@ class Cluster:
             return None
         return None if last.done is None or last.done.done() else last.done
 
-    def produce(self, transaction: Transaction, topic: str, partition: int, new: Iterable[New]) -> None:
+    def produce(self, transaction: Transaction, topic: str, partition: int, new: Iterable[New]) -> int:
+        """Append a transaction's records, and return where."""
         self._check(transaction.producer, transaction.epoch)
         log = self.log(topic, partition)
-        transaction.partitions.setdefault(log.tp, log.end)
+        at = log.end
+        transaction.partitions.setdefault(log.tp, at)
         log.append(new, self._loop.time(), transaction)
+        return at
+
+    def add_partitions(
+        self, transaction: Transaction, group: str, partitions: Iterable[TopicPartition]
+    ) -> None:
+        """Have a transaction end in these partitions, and in the group's offsets, without a record."""
+        self._check(transaction.producer, transaction.epoch)
+        transaction.group = group
+        for tp in partitions:
+            transaction.partitions.setdefault(tp, self.log(*tp).end)
+
+    def state(self, producer: str) -> LastState:
+        """How the last transaction of a producer stands."""
+        last = self._last.get(producer)
+        if producer in self._fresh:
+            return LastState("Empty", self._epochs[producer])
+        return (
+            LastState("Dead", -1) if last is None else LastState(_STATES[last.state], self._epochs[producer])
+        )
+
+    def stable_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The committed offsets that no transaction may still change."""
+        left = [one for ones in self._unmarked_offsets.values() for one in ones]
+        left += [one for one in self._last.values() if one.state in ("open", "committing", "aborting")]
+        unstable = {tp for one in left if one.group == group for tp in one.offsets}
+        return {tp: self.offsets[group].get(tp, -1) for tp in partitions if tp not in unstable}
+
+    def end_by_hand(self) -> None:
+        """Do what an operator does who has found out how the transactions without markers were decided."""
+        for log in self.logs.values():
+            for one in [one for one in log.open if one.state in ("committed", "aborted")]:
+                log.mark(one, commit=one.state == "committed")
+        for ones in self._unmarked_offsets.values():
+            for one in ones:
+                if one.state == "committed":
+                    self.offsets[one.group].update(one.offsets)
+            ones.clear()
 
     def add_offsets(
         self, transaction: Transaction, group: str, offsets: Mapping[TopicPartition, int]
@@ -245,12 +298,18 @@ class Cluster:
                     transaction.done.set_result(None)
 
         def mark(tp: TopicPartition) -> None:
-            self.logs[tp].mark(transaction, commit=commit)
+            if not self._leaderless():
+                self.logs[tp].mark(transaction, commit=commit)
             marked()
 
         def commit_offsets() -> None:
-            if commit:
-                self.offsets[transaction.group].update(transaction.offsets)
+            unmarked = self._unmarked_offsets[transaction.producer]
+            if transaction.group:
+                unmarked.append(transaction)
+                if not self._leaderless():
+                    for one in unmarked if commit else ():
+                        self.offsets[one.group].update(one.offsets)
+                    unmarked.clear()
             marked()
 
         for tp in transaction.partitions:
@@ -275,6 +334,9 @@ class Cluster:
     def _check(self, producer: str, epoch: int) -> None:
         if epoch != self._epochs[producer]:
             raise ProducerFenced(f"{producer}: epoch {epoch}, and {self._epochs[producer]} is the last given")
+
+    def _leaderless(self) -> bool:
+        return self._loop.time() < self.leaderless_until and self._random.random() < 0.5
 
     def _later(self, act: Callable[[], None]) -> None:
         self._loop.call_later(self._random.random() * MARKER_S, act)

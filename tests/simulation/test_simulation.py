@@ -37,6 +37,10 @@ KILLED_BEFORE = struck("kill", "commit", STOCK, after=False)
 KILLED_AFTER = struck("kill", "commit", STOCK, after=True)
 ZOMBIES = struck("pause", "produce", (0,), after=False, seconds=2.0) + KILLED_BEFORE[:2]
 ASLEEP_IN_POSTGRES = struck("pause", "pg connect", HISTORY, after=True, seconds=2.5)
+LEFT_OUT = (
+    *(Fault(at, "no leader", seconds=0.4) for at in SOON),
+    *(Fault(at, "kill", slot, 0.0, "commit", False, 1) for at in SOON for slot in STOCK),
+)
 KILLED_IN_POSTGRES = struck("kill", "pg commit", HISTORY, after=True)
 
 FINDS_OUT = {
@@ -45,6 +49,8 @@ FINDS_OUT = {
     "tables before the commit": (),
     "going on after a failed commit": LOST_REQUESTS,
     "trying a failed commit again": LOST_ANSWERS,
+    "not looking whether a commit shows": LEFT_OUT,
+    "not looking what the last owner left": LEFT_OUT,
     "no recovery": KILLED_AFTER,
     "tables from uncommitted changes": KILLED_BEFORE,
     "uncommitted reads": (),
@@ -83,7 +89,7 @@ def test_a_broken_build_is_found_out(broken: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "faults", [LOST_ANSWERS, LOST_REQUESTS, ZOMBIES, KILLED_BEFORE, ASLEEP_IN_POSTGRES], ids=len
+    "faults", [LOST_ANSWERS, LOST_REQUESTS, ZOMBIES, KILLED_BEFORE, LEFT_OUT, ASLEEP_IN_POSTGRES], ids=len
 )
 def test_what_finds_a_broken_build_out_does_no_harm_to_this_one(faults: tuple[Fault, ...]) -> None:
     for plan in list(plans(faults))[:3]:

@@ -14,7 +14,15 @@ from storage.errors import FencedError as PostgresFencedError
 from storage.rows import TARGETS
 from streams.agents.history import history_worker
 from streams.agents.stock import stock_worker
-from streams.runtime.errors import FencedError, RebalanceError, RecoveryError, UnitError, WorkerError
+from streams.runtime.errors import (
+    FencedError,
+    NotShownError,
+    RebalanceError,
+    RecoveryError,
+    UndecidedError,
+    UnitError,
+    WorkerError,
+)
 from streams.runtime.stock import StockRuntime
 from tests.simulation.bench import PlayedWorker, settings_of
 from tests.simulation.clients import Seat, lost
@@ -33,13 +41,16 @@ SOURCES = {
 
 def is_expected(error: BaseException) -> bool:
     """Whether a worker may end so when something around it fails: another start goes on where it was."""
-    if isinstance(error, FencedError | RebalanceError | RecoveryError | PostgresFencedError):
+    known = (
+        FencedError | NotShownError | RebalanceError | RecoveryError | UndecidedError | PostgresFencedError
+    )
+    if isinstance(error, known):
         return True
     cause = error.__cause__
     if isinstance(cause, BaseExceptionGroup):
         return all(isinstance(one, KafkaError | TimeoutError) for one in cause.exceptions)
     if isinstance(error, UnitError) or type(error) is WorkerError:
-        return isinstance(cause, KafkaError)
+        return isinstance(cause, KafkaError | TimeoutError)
     return isinstance(error, KafkaError)
 
 

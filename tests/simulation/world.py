@@ -11,6 +11,7 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
+from streams.runtime.errors import UndecidedError
 from tests.simulation import faults, inputs
 from tests.simulation.bench import Unit, played
 from tests.simulation.faults import Fault
@@ -89,6 +90,7 @@ class World:
         self.broken: BaseException | None = None
         self.units: dict[int, list[Unit]] = {number: [] for number in range(plan.partitions)}
         """What was done on each partition, in order."""
+        self._committed: dict[int, Unit] = {}
         self.commits = 0
         self.lives = 0
         self._decided: dict[TopicPartition, int] = {}
@@ -181,6 +183,8 @@ class World:
         self.trace.note(process.name, "ends", f"{type(error).__name__}: {error}")
         if not is_expected(error):
             self.break_(error)
+        if isinstance(error, UndecidedError):
+            self.cluster.end_by_hand()
         self._kill(slot)
 
     def _pause(self, slot: Slot, seconds: float) -> None:
@@ -231,6 +235,8 @@ class World:
             self._stop(slot, leave=fault.act == "leave")
         elif fault.act == "rebalance":
             self._groups[slot.kind].rebalance()
+        elif fault.act == "no leader":
+            self.cluster.leaderless_until = self.loop.time() + fault.seconds
         elif fault.act == "pg away":
             self.server.stop()
             self.loop.call_later(fault.seconds, self.server.start)
@@ -247,6 +253,7 @@ class World:
 
     def _calm(self) -> None:
         self.trace.note("!", "calm")
+        self.cluster.leaderless_until = 0.0
         self.server.start()
         for slot in self._slots:
             slot.armed.clear()
@@ -259,8 +266,11 @@ class World:
     # What must hold whenever a transaction is committed.
 
     def _check_commit(self, transaction: Transaction) -> None:
-        unit: Unit = transaction.unit
+        unit: Unit | None = transaction.unit
+        if unit is None:
+            return  # it holds nothing, and only ends what is undecided
         self.commits += 1
+        self._committed[id(unit)] = unit
         (partition,) = {tp.partition for tp in (*transaction.partitions, *transaction.offsets)}
         self.units[partition].append(unit)
         for topic, begin, after, offsets in unit.batches:
@@ -277,7 +287,7 @@ class World:
 
     def _note_unit(self, partition: int, unit: Unit) -> None:
         """Note a unit that came to nothing, and so to no transaction."""
-        if not any(unit is known for known in self.units[partition][-5:]):
+        if id(unit) not in self._committed:
             self.units[partition].append(unit)
 
     def _check_rows(self, transaction: Transaction) -> None:

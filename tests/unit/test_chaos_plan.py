@@ -8,7 +8,7 @@ from deploy.chaos.plan import KINDS, LAST, MOST_OFF_S, SESSION_S, draw, workers
 
 ORDERS = 1_000
 FAULTS = 4
-PACK_ROUNDS = 4
+PACK_ROUNDS = 5
 """After so many rounds the whole pack was dealt out."""
 
 

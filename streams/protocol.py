@@ -151,6 +151,47 @@ class _TransactionList(RequestStruct):  # type: ignore[misc]
     )
 
 
+class _OffsetsAnswer(Response):  # type: ignore[misc]
+    API_KEY = 9
+    API_VERSION = 7
+    SCHEMA = Schema(
+        _THROTTLED,
+        (
+            "topics",
+            CompactArray(
+                ("name", _TEXT),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("partition_index", Int32),
+                        ("committed_offset", Int64),
+                        ("committed_leader_epoch", Int32),
+                        ("metadata", _TEXT),
+                        ("error_code", Int16),
+                        _TAGS,
+                    ),
+                ),
+                _TAGS,
+            ),
+        ),
+        ("error_code", Int16),
+        _TAGS,
+    )
+
+
+class _Offsets(RequestStruct):  # type: ignore[misc]
+    API_KEY = 9
+    API_VERSION = 7
+    FLEXIBLE_VERSION = True
+    RESPONSE_TYPE = _OffsetsAnswer
+    SCHEMA = Schema(
+        ("group_id", _TEXT),
+        ("topics", CompactArray(("name", _TEXT), ("partition_indexes", CompactArray(Int32)), _TAGS)),
+        ("require_stable", Boolean),
+        _TAGS,
+    )
+
+
 class _LogDirsAnswer(Response):  # type: ignore[misc]
     API_KEY = 35
     API_VERSION = 4
@@ -200,10 +241,7 @@ class _LogDirs(RequestStruct):  # type: ignore[misc]
 
 def producers(topics: Mapping[str, list[int]]) -> Question:
     """Ask a leader who writes to partitions, and which of them have a transaction open."""
-    asked: list[tuple[str, list[int], dict[int, bytes]]] = [
-        (topic, partitions, {}) for topic, partitions in sorted(topics.items())
-    ]
-    return Question("DescribeProducers", _Producers, "2.8", asked)
+    return Question("DescribeProducers", _Producers, "2.8", _asked(topics))
 
 
 def transactions(transactional_ids: list[str]) -> Question:
@@ -216,6 +254,15 @@ def transaction_list(producer_ids: list[int]) -> Question:
     return Question("ListTransactions", _TransactionList, "3.0", [], producer_ids)
 
 
+def stable_offsets(group: str, topics: Mapping[str, list[int]]) -> Question:
+    """Ask a group's coordinator for committed offsets, but not while a transaction may still change them."""
+    return Question("OffsetFetch", _Offsets, "2.5", group, _asked(topics), True)  # the wire's order
+
+
 def log_dirs() -> Question:
     """Ask a broker how much room its log directories have, and nothing about what is in them."""
     return Question("DescribeLogDirs", _LogDirs, "3.3", [])
+
+
+def _asked(topics: Mapping[str, list[int]]) -> list[tuple[str, list[int], dict[int, bytes]]]:
+    return [(topic, partitions, {}) for topic, partitions in sorted(topics.items())]
