@@ -221,8 +221,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             )
         return PositionError(
             f"The log no longer has what is to be read next: {', '.join(where)}. Retention deleted records"
-            " that were not consumed, or the topic was made anew while the worker ran. Nothing was skipped;"
-            " see the runbook on lost offsets before you move the position by hand."
+            " that were not consumed, or the topic was made anew while the worker ran. Nothing was skipped:"
+            " start the worker again, which says what can be done."
         )
 
     async def standing(self) -> dict[TP, Standing]:

@@ -30,7 +30,7 @@ SETTLE_S = 5.0
 
 REMEDY = (
     "Nothing was skipped. Restore a database whose positions the log still has, or empty the history and"
-    " replay it from the beginning; see the runbook on replay."
+    " replay it from the beginning; see the runbook rebuild-history."
 )
 
 

@@ -10,8 +10,9 @@ of the producer's next transaction: if that is aborted, records that had been co
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
@@ -19,13 +20,13 @@ from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     KafkaError,
     LeaderNotAvailableError,
-    NodeNotReadyError,
     for_code,
 )
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.structs import TopicPartition
 
 from streams import protocol
+from streams.committed import CommittedLog
 from streams.protocol import Question
 from streams.settings import KafkaSettings
 
@@ -33,16 +34,23 @@ LATEST = -1
 NOBODY = -1
 NO_REPLICA = -1
 UNSTABLE = 88
-UNKNOWN_ID = 105
 PAUSE_S = 0.005
-UNREADY_S = 0.1
+
+NOTES = "__transaction_state"
+"""Where coordinators note the state of transactions, by transactional id."""
+# How a note begins, in all its versions: version, producer id, epoch, timeout, status.
+_NOTE = struct.Struct(">hqhib")
+_KEY = struct.Struct(">hh")
+_PREPARE_COMMIT, _PREPARE_ABORT, _COMMITTED, _ABORTED = 2, 3, 4, 5
+_DECIDED = {_PREPARE_COMMIT: True, _COMMITTED: True, _PREPARE_ABORT: False, _ABORTED: False}
 
 
 class Markers:
     """Asks with the client of a transactional producer, which must have been started."""
 
-    def __init__(self, producer: AIOKafkaProducer, group: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, group: str, kafka: KafkaSettings) -> None:
         self._producer = producer
+        self._kafka = kafka
         self._client: AIOKafkaClient = producer.client
         self._group = group
         self._coordinator: int | None = None
@@ -83,10 +91,22 @@ class Markers:
             *(f"the offset of {tp.topic}/{tp.partition}" for tp in sources if tp not in committed),
         ]
 
-    @property
-    def epoch(self) -> int:
-        """The producer's epoch."""
-        return int(self._producer._txn_manager.producer_epoch)
+    async def decided(self) -> bool | None:
+        """Return whether the last transaction of the producer's id was committed, as its coordinator noted.
+
+        None when that is not noted, or no longer. Raises KafkaError or `LogError` when it cannot be read.
+        """
+        name = self._producer._txn_manager.transactional_id.encode()
+        key = _KEY.pack(0, len(name)) + name
+        numbers = await self._client._wait_on_metadata(NOTES)
+        place = (NOTES, _java_hash(name) % len(numbers))
+        found: bool | None = None
+        async with CommittedLog.open(self._kafka) as log:
+            async for record in log.records((await log.ranges([place])).values()):
+                if record.key == key and record.value is not None:
+                    *_, status = _NOTE.unpack_from(record.value)
+                    found = _DECIDED.get(status, found)
+        return found
 
     async def write(self, partitions: Iterable[TopicPartition], *, commit: bool) -> None:
         """Write a marker to each partition and to the group's offsets, by a transaction that holds nothing.
@@ -158,57 +178,12 @@ class Markers:
         return await self._client.send(self._coordinator, question, group=ConnectionGroup.COORDINATION)
 
 
-class LastState(NamedTuple):
-    """How the last transaction of a transactional id stands, before someone takes the id over."""
-
-    state: str
-    """In Kafka's words; "Dead" for an id that is not known."""
-    epoch: int
-
-    def committed(self, epoch: int) -> bool | None:
-        """Whether it was committed, as told by the epoch of who took over; None: that cannot be known."""
-        if self.state in _DECIDED:
-            return _DECIDED[self.state]
-        # Whoever takes over aborts what is open, which takes an epoch of its own. What its owner has ended
-        # in between takes none.
-        return False if self.state == "Ongoing" and epoch == self.epoch + 2 else None
-
-
-_DECIDED = {"PrepareCommit": True, "CompleteCommit": True, "PrepareAbort": False, "CompleteAbort": False}
-
-
-async def last_states(settings: KafkaSettings, transactional_ids: Iterable[str]) -> dict[str, LastState]:
-    """Return how the last transaction of each id stands.
-
-    Waits for coordinators that cannot tell yet. Raises KafkaError when one may not.
-    """
-    client = AIOKafkaClient(**settings.client_options())
-    await client.bootstrap()
-    try:
-        return {name: await _last_state(client, name) for name in transactional_ids}
-    finally:
-        await client.close()
-
-
-async def _last_state(client: AIOKafkaClient, transactional_id: str) -> LastState:
-    while True:
-        try:
-            if client.get_random_node() is None:
-                raise NodeNotReadyError("no broker is known")
-            coordinator = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
-            answer = await client.send(coordinator, protocol.transactions([transactional_id]))
-            ((code, _, state, _, _, _, epoch, *_),) = answer.transaction_states
-            if code == UNKNOWN_ID:
-                return LastState("Dead", NOBODY)
-            if code:
-                raise for_code(code)(transactional_id)
-        except KafkaError as error:
-            if not error.retriable:
-                raise
-            client.force_metadata_update()
-            await asyncio.sleep(UNREADY_S)
-        else:
-            return LastState(state, epoch)
+def _java_hash(text: bytes) -> int:
+    """Java's hash of a string of ASCII characters, with the sign taken off as coordinators do."""
+    found = 0
+    for character in text:
+        found = (found * 31 + character) & 0xFFFFFFFF
+    return found if found < 1 << 31 else (1 << 32) - found
 
 
 async def _nothing() -> dict[TopicPartition, int]:

@@ -12,8 +12,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 from aiokafka.structs import RecordMetadata, TopicPartition
 
+from streams.committed import LogError
 from streams.runtime.errors import FencedError, NotShownError, UndecidedError, UnitError
-from streams.runtime.markers import LastState, Markers
+from streams.runtime.markers import Markers
 from streams.runtime.unit import Offsets, Sealed
 from streams.settings import Settings
 
@@ -77,7 +78,7 @@ class Transactor:
             max_request_size=MAX_REQUEST_BYTES,
             retry_backoff_ms=int(PATIENT_RETRY_S * 1000),
         )
-        self._markers = Markers(self._producer, group)
+        self._markers = Markers(self._producer, group, settings.kafka)
         self._timeout_s = worker.transaction_timeout_s
         self._shown: asyncio.Task[None] | None = None
         self._failed = failed
@@ -86,28 +87,32 @@ class Transactor:
         """Fence the partition's earlier owners and end what they left open; returns when that is done."""
         await self._producer.start()
 
-    async def settle(
-        self, before: LastState, written: Collection[TopicPartition], sources: Collection[TopicPartition]
-    ) -> None:
+    async def settle(self, written: Collection[TopicPartition], sources: Collection[TopicPartition]) -> None:
         """Have the markers written that Kafka left out when the last owner's transaction ended.
 
-        `before` is how it stood before the start of this producer, `written` are the partitions that owners
-        write to, `sources` those whose offsets they commit. Raises `UndecidedError` when a marker is missing
-        and it cannot be known which.
+        `written` are the partitions that owners write to, `sources` those whose offsets they commit. Raises
+        `UndecidedError` when a marker is missing and it cannot be known which.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
         while undecided := await self._undecided(written, sources):
-            commit = before.committed(self._markers.epoch)
-            if commit is None or loop.time() - began > self._timeout_s:
-                raise UndecidedError(
-                    f"The last transaction of {self.transactional_id} is over, but Kafka has not written its"
-                    f" end to {', '.join(undecided)}, and whether it was committed is not known (it was"
-                    f" {before.state!r}). Nothing was read or written. Find that out and end it by hand"
-                    " (runbook undecided-transaction), then start again."
-                )
+            try:
+                commit = await self._markers.decided()
+            except LogError as error:
+                raise self._unknown(undecided, str(error)) from error
+            if commit is None:
+                raise self._unknown(undecided, "its coordinator has no note of it any more")
+            if loop.time() - began > self._timeout_s:
+                raise self._unknown(undecided, "writing it again did not help")
             self._tell_late(undecided, commit=commit)
             await self._markers.write(written, commit=commit)
+
+    def _unknown(self, undecided: Iterable[str], why: str) -> UndecidedError:
+        return UndecidedError(
+            f"Kafka ended the last transaction of {self.transactional_id} without a marker in"
+            f" {', '.join(undecided)}, and whether it was committed cannot be told: {why}. Nothing was read"
+            " or written. See the runbook undecided-transaction, then start again."
+        )
 
     async def _undecided(
         self, written: Collection[TopicPartition], sources: Collection[TopicPartition]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable
 from aiokafka.structs import TopicPartition
 
 from streams.runtime.errors import UndecidedError, WorkerError
-from streams.runtime.markers import LastState, last_states
 from streams.runtime.transactions import Transactor
 from streams.settings import Settings
 
@@ -55,14 +54,9 @@ class Transactors:
         timeout = self._settings.worker.transaction_timeout_s
         try:
             async with asyncio.timeout(timeout):
-                before = await last_states(
-                    self._settings.kafka, [transactor.transactional_id for transactor in fresh]
-                )
                 async with asyncio.TaskGroup() as starting:
                     for transactor in fresh:
-                        starting.create_task(
-                            self._take_over(transactor, before[transactor.transactional_id], assigned)
-                        )
+                        starting.create_task(self._take_over(transactor, assigned))
         except Exception as error:
             await _stop_all(fresh)
             cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
@@ -75,13 +69,10 @@ class Transactors:
             ) from error
         self._owned.update((transactor.partition, transactor) for transactor in fresh)
 
-    async def _take_over(
-        self, transactor: Transactor, before: LastState, assigned: Collection[TopicPartition]
-    ) -> None:
+    async def _take_over(self, transactor: Transactor, assigned: Collection[TopicPartition]) -> None:
         await transactor.start()
         number = transactor.partition
         await transactor.settle(
-            before,
             [TopicPartition(topic, number) for topic in self._topics],
             [TopicPartition(*tp) for tp in assigned if tp.partition == number],
         )

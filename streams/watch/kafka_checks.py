@@ -178,7 +178,8 @@ async def open_transactions(
     places = ", ".join(sorted({f"{one.topic}/{one.partition}" for one in stalled}))
     hanging = any(one.hanging for one in stalled)
     remedy = (
-        "no coordinator ends it: abort it"
+        "no coordinator ends it. One of a stock worker may have been committed: start that worker, which ends"
+        " it as it was (runbook undecided-transaction). Abort any other one"
         if hanging
         else "its coordinator ends it by itself when its timeout is over; if its producer is dead and you"
         " cannot wait, or it stays, abort it"

@@ -18,8 +18,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
 
+from streams.committed import LogError
 from streams.runtime.errors import FencedError, UndecidedError
-from streams.runtime.markers import last_states
+from streams.runtime.markers import Markers
 from streams.runtime.transactions import Transactor
 from streams.runtime.transactors import Transactors
 from streams.runtime.unit import KafkaUnit
@@ -200,17 +201,33 @@ async def test_what_a_killed_owner_had_open_is_aborted_even_where_the_marker_is_
     await bench.all_shows([b"1"], 10)
 
 
-async def test_what_nobody_can_know_is_refused(bench: Bench) -> None:
+async def test_it_is_known_also_after_someone_who_took_over_and_ended_before_he_looked(bench: Bench) -> None:
     transactor = await bench.owner()
     leave_out(transactor, bench.written[:1], offsets=False)
     await bench.commit(transactor, b"1", 10)
     await _die(transactor)
     between = Transactor(PARTITION, bench.group, bench.settings)
-    await between.start()  # and ends before it has looked
+    await between.start()
     await _die(between)
-    (before,) = (await last_states(bench.settings.kafka, [between.transactional_id])).values()
-    assert before.state == "Empty"
-    with pytest.raises(UndecidedError, match=rf"not written its end to {bench.written[0]}/{PARTITION}"):
+    await bench.owner()
+    await bench.all_shows([b"1"], 10)
+
+
+@pytest.mark.parametrize("notes", [None, LogError("no right to read")], ids=["no note", "unreadable"])
+async def test_what_nobody_can_know_is_refused(
+    bench: Bench, notes: LogError | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def decided(_: Markers) -> bool | None:
+        if notes is not None:
+            raise notes
+        return None
+
+    monkeypatch.setattr(Markers, "decided", decided)
+    transactor = await bench.owner()
+    leave_out(transactor, bench.written[:1], offsets=False)
+    await bench.commit(transactor, b"1", 10)
+    await _die(transactor)
+    with pytest.raises(UndecidedError, match=rf"without a marker in {bench.written[0]}/{PARTITION}"):
         await bench.owner()
 
 

@@ -18,14 +18,14 @@ from streams.agents import backlogs
 from streams.agents import history as history_agent
 from streams.agents import stock as stock_agent
 from streams.runtime import history as history_runtime
-from streams.runtime import lanes, recovery, runtime, stock, transactions, transactors, unit
+from streams.runtime import lanes, recovery, runtime, stock, transactions, unit
 from streams.runtime.history import HistoryRuntime
 from streams.runtime.lanes import Handler, Lane, Queued
 from streams.runtime.pace import Budget, Pace
 from streams.runtime.stock import StockRuntime
 from streams.runtime.unit import KafkaUnit
 from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
-from tests.simulation.clients import BulkConsumer, Markers, Producer, last_states
+from tests.simulation.clients import BulkConsumer, Markers, Producer
 from tests.simulation.loop import EPOCH_S, OWNER
 from tests.simulation.postgres import Server, Session
 
@@ -221,7 +221,6 @@ def played(now: Callable[[], float], server: Server | None, random: Random) -> I
         (recovery, "AIOKafkaConsumer", BulkConsumer),
         (transactions, "AIOKafkaProducer", Producer),
         (transactions, "Markers", Markers),
-        (transactors, "last_states", last_states),
         (stock_agent, "build_stock_worker", _stock_worker),
         (history_agent, "build_history_worker", _history_worker),
         (backlogs, "STEPS", STEPS),

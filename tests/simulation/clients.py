@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from aiokafka.errors import RequestTimedOutError
 from aiokafka.structs import TopicPartition
 
-from streams.runtime.markers import LastState
+from streams.settings import KafkaSettings
 from tests.simulation.log import Cluster, New, Record
 from tests.simulation.loop import OWNER
 from tests.simulation.process import Process
@@ -243,7 +243,7 @@ class Producer:
 class Markers:
     """What a producer asks about the markers of its transactions."""
 
-    def __init__(self, producer: Producer, group: str) -> None:
+    def __init__(self, producer: Producer, group: str, _: KafkaSettings) -> None:
         self._producer = producer
         self._group = group
         self._seat = seat()
@@ -274,9 +274,12 @@ class Markers:
         found: list[str] = await self._seat.process.call("undecided", look, lost)
         return found
 
-    @property
-    def epoch(self) -> int:
-        return self._producer._epoch
+    async def decided(self) -> bool | None:
+        name = self._producer.transactional_id
+        found: bool | None = await self._seat.process.call(
+            "decided", lambda: self._cluster.decided(name), lost, name
+        )
+        return found
 
     async def write(self, partitions: Iterable[TopicPartition], *, commit: bool) -> None:
         await self._producer.mark(self._group, list(partitions), commit=commit)
@@ -284,15 +287,6 @@ class Markers:
     @property
     def _cluster(self) -> Cluster:
         return self._seat.cluster
-
-
-async def last_states(_: Any, transactional_ids: Sequence[str]) -> dict[str, LastState]:
-    """What coordinators say of transactional ids."""
-    sits = seat()
-    found: dict[str, LastState] = await sits.process.call(
-        "state", lambda: {name: sits.cluster.state(name) for name in transactional_ids}, lost
-    )
-    return found
 
 
 class BulkConsumer:

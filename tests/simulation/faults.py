@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 STOCK_REQUESTS = {
     "commit": 7, "produce": 3, "offsets": 2, "init": 2, "ends": 1, "restore": 1, "committed": 1, "ranges": 1,
-    "seek": 1, "fetch": 1, "join": 1, "shows": 2, "state": 1, "undecided": 1, "mark": 2,
+    "seek": 1, "fetch": 1, "join": 1, "shows": 2, "decided": 1, "undecided": 1, "mark": 2,
 }  # fmt: skip
 HISTORY_REQUESTS = {
     "pg commit": 6, "pg move": 2, "pg read": 1, "pg connect": 1, "fetch": 1, "join": 1, "ranges": 1,

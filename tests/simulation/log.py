@@ -12,17 +12,10 @@ from typing import Any, NamedTuple
 from aiokafka.errors import InvalidTxnState, ProducerFenced
 from aiokafka.structs import TopicPartition
 
-from streams.runtime.markers import LastState
 from tests.simulation.loop import EPOCH_S
 
 MARKER_S = 0.03
 """So long at most until a marker is in a partition, after its transaction has been decided."""
-
-
-_STATES = {
-    "open": "Ongoing", "committing": "PrepareCommit", "aborting": "PrepareAbort",
-    "committed": "CompleteCommit", "aborted": "CompleteAbort",
-}  # fmt: skip
 
 
 class Record(NamedTuple):
@@ -156,7 +149,6 @@ class Cluster:
         self.offsets: defaultdict[str, dict[TopicPartition, int]] = defaultdict(dict)
         self._epochs: defaultdict[str, int] = defaultdict(int)
         self._last: dict[str, Transaction] = {}
-        self._fresh: set[str] = set()
         self._unmarked_offsets: defaultdict[str, list[Transaction]] = defaultdict(list)
         self.leaderless_until = 0.0
         """Until then some partitions have no leader, and their markers are left out."""
@@ -195,7 +187,6 @@ class Cluster:
 
         def settled(_: object = None) -> None:
             self._epochs[producer] += 1
-            self._fresh.add(producer)
             if not answer.done():
                 answer.set_result(self._epochs[producer])
 
@@ -208,7 +199,6 @@ class Cluster:
         last = self._last.get(producer)
         if last is None or (last.epoch, last.number) < (epoch, number):
             last = self._last[producer] = Transaction(producer, epoch, number, unit=unit, writer=writer)
-            self._fresh.discard(producer)
             self._loop.call_later(self._timeout_s, self._expire, last)
         if (last.epoch, last.number) != (epoch, number) or last.state != "open":
             raise InvalidTxnState(f"transaction {number} of {producer} is {last.state}")
@@ -239,14 +229,10 @@ class Cluster:
         for tp in partitions:
             transaction.partitions.setdefault(tp, self.log(*tp).end)
 
-    def state(self, producer: str) -> LastState:
-        """How the last transaction of a producer stands."""
+    def decided(self, producer: str) -> bool | None:
+        """Whether the last transaction of a producer was committed; None: there was none."""
         last = self._last.get(producer)
-        if producer in self._fresh:
-            return LastState("Empty", self._epochs[producer])
-        return (
-            LastState("Dead", -1) if last is None else LastState(_STATES[last.state], self._epochs[producer])
-        )
+        return None if last is None else last.state in ("committing", "committed")
 
     def stable_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The committed offsets that no transaction may still change."""
@@ -254,17 +240,6 @@ class Cluster:
         left += [one for one in self._last.values() if one.state in ("open", "committing", "aborting")]
         unstable = {tp for one in left if one.group == group for tp in one.offsets}
         return {tp: self.offsets[group].get(tp, -1) for tp in partitions if tp not in unstable}
-
-    def end_by_hand(self) -> None:
-        """Do what an operator does who has found out how the transactions without markers were decided."""
-        for log in self.logs.values():
-            for one in [one for one in log.open if one.state in ("committed", "aborted")]:
-                log.mark(one, commit=one.state == "committed")
-        for ones in self._unmarked_offsets.values():
-            for one in ones:
-                if one.state == "committed":
-                    self.offsets[one.group].update(one.offsets)
-            ones.clear()
 
     def add_offsets(
         self, transaction: Transaction, group: str, offsets: Mapping[TopicPartition, int]

@@ -19,7 +19,6 @@ from streams.runtime.errors import (
     NotShownError,
     RebalanceError,
     RecoveryError,
-    UndecidedError,
     UnitError,
     WorkerError,
 )
@@ -41,9 +40,7 @@ SOURCES = {
 
 def is_expected(error: BaseException) -> bool:
     """Whether a worker may end so when something around it fails: another start goes on where it was."""
-    known = (
-        FencedError | NotShownError | RebalanceError | RecoveryError | UndecidedError | PostgresFencedError
-    )
+    known = FencedError | NotShownError | RebalanceError | RecoveryError | PostgresFencedError
     if isinstance(error, known):
         return True
     cause = error.__cause__

@@ -11,7 +11,6 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
-from streams.runtime.errors import UndecidedError
 from tests.simulation import faults, inputs
 from tests.simulation.bench import Unit, played
 from tests.simulation.faults import Fault
@@ -183,8 +182,6 @@ class World:
         self.trace.note(process.name, "ends", f"{type(error).__name__}: {error}")
         if not is_expected(error):
             self.break_(error)
-        if isinstance(error, UndecidedError):
-            self.cluster.end_by_hand()
         self._kill(slot)
 
     def _pause(self, slot: Slot, seconds: float) -> None:
