@@ -32,6 +32,9 @@ ABORT_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 2.0
 # A marker that is not there after so long is written once more, which does no harm if it was only late.
 MARKERS_LATE_S = 1.0
+# Markers take some milliseconds; to ask for them costs about as much as a fifth of a commit.
+FIRST_LOOK_S = 0.01
+LONGEST_LOOK_S = 0.1
 # After a take-over nothing is on its way any more; only followers may be behind.
 LEFT_OUT_S = 0.2
 
@@ -214,10 +217,11 @@ class Transactor:
         loop = asyncio.get_running_loop()
         began = loop.time()
         again_at = began + MARKERS_LATE_S
-        pause = QUICK_RETRY_S
+        pause = FIRST_LOOK_S
         missing: list[str] = []
         while True:
             await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK_S)
             try:
                 missing = await self._markers.missing(ends, offsets)
             except KafkaError as error:
@@ -238,13 +242,12 @@ class Transactor:
                     f" {', '.join(missing) or 'Kafka'}. Check that the brokers are up, then start this worker"
                     " again."
                 )
-            if waited > QUICK_FOR_S:
-                pause = PATIENT_RETRY_S
 
     async def _mark(self, ends: Iterable[TopicPartition], missing: Iterable[str], offsets: Offsets) -> None:
         self._tell_late(missing, commit=True)
         try:
-            await self._markers.write(ends, commit=True)
+            async with asyncio.timeout(self._timeout_s):
+                await self._markers.write(ends, commit=True)
         except Exception as error:
             raise self._failure(error, offsets) from error
 
@@ -254,7 +257,7 @@ class Transactor:
 
     def _tell_late(self, where: Iterable[str], *, commit: bool) -> None:
         log.warning(
-            "Kafka has ended the last transaction of %s without a marker in %s: writing %s there once more",
+            "the last transaction of %s has ended, but has no marker in %s yet: writing %s there once more",
             self.transactional_id,
             ", ".join(where),
             "that it was committed" if commit else "that it was aborted",
