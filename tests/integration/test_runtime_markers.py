@@ -16,6 +16,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import InvalidTxnState
 from aiokafka.structs import TopicPartition
 
 from streams.committed import LogError
@@ -83,6 +84,23 @@ class Bench:
         finally:
             await consumer.stop()
 
+    async def unverified(self) -> bool:
+        """Whether brokers no longer check what belongs to a transaction; they hear of it some time later."""
+        probe = Transactor(0, f"{self.group}-probe", self.settings)
+        await probe.start()
+        leave_out(probe, self.written, offsets=False)
+        try:
+            await probe._producer.begin_transaction()
+            await probe._write(self.unit(probe, b"probe").seal(), {})
+        except InvalidTxnState:
+            return False
+        else:
+            await probe._producer.abort_transaction()
+            await probe._markers.write([TopicPartition(topic, 0) for topic in self.written], commit=False)
+            return True
+        finally:
+            await _die(probe)
+
     async def all_shows(self, values: list[bytes], offset: int | None) -> None:
         """Wait until every topic has exactly these values, and the source this offset."""
         due = {topic.removeprefix(self.topics.prefix): values for topic in self.written}
@@ -114,6 +132,7 @@ async def bench(bootstrap: str, prefix: str, tmp_path: Path) -> AsyncIterator[Be
         await admin.close()
     settings = Settings(KafkaSettings(bootstrap=bootstrap), PostgresSettings(), WorkerSettings(prefix=prefix))
     bench = Bench(Counting(bootstrap, prefix, tmp_path), settings)
+    await until("brokers take records that no coordinator knows of", bench.unverified)
     yield bench
     await bench.close()
 

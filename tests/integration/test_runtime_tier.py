@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.structs import TopicPartition
 
 from streams.runtime.batch import Batch
 from streams.runtime.errors import DiskError, ExitCode
@@ -22,7 +23,7 @@ from streams.runtime.stock import StockRuntime
 from streams.runtime.unit import KafkaUnit
 from streams.settings import KafkaSettings, PostgresSettings, Settings, WorkerSettings
 from tests.integration.counting import Counting, Process, until
-from tests.integration.counting_worker import OUTPUT, TOTALS
+from tests.integration.counting_worker import OUTPUT, SOURCES, TOTALS
 
 # Of the 97 keys of a partition, memory takes about a fifth.
 SMALL_MIB = 0.02
@@ -139,7 +140,7 @@ async def test_a_handler_that_takes_a_lost_disk_for_a_fault_of_the_record_commit
     rows.evict(10**6)
     assert rows.cold is not None
     runtime.rows = lambda table, partition: rows  # type: ignore[method-assign]  # Faust's store needs an app
-    await runtime._transactors.own({0}, set())
+    await runtime._transactors.own({TopicPartition(counting.prefix + SOURCES[0], 0)}, set())
     try:
         rows.cold.drop()
 

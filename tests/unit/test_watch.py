@@ -10,8 +10,9 @@ from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.structs import TopicPartition
 
 from storage.lookups.watch import LettersCounted
+from streams import protocol
 from streams.provision import TopicState
-from streams.watch import disk_checks, kafka_checks, protocol
+from streams.watch import disk_checks, kafka_checks
 from streams.watch.cluster import Broker, Group, Member, Partition
 from streams.watch.judgement import Limits, judge
 from streams.watch.seen import KindSeen, Pipeline, Position, Silent
