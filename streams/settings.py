@@ -178,7 +178,7 @@ class WorkerSettings(_Section):
     """Goes before every topic, group and transactional id, so that several installations share a cluster."""
     partitions: Positive = 4
     """Partitions that `topics create` gives every topic; a worker takes what it finds."""
-    pace_ms: Annotated[int, Field(ge=0)] = 25
+    pace_ms: Annotated[int, Field(ge=0)] = 50
     """Milliseconds from one commit of a lane to its next when it is busy; an idle lane commits at once."""
     max_unit_records: Positive = 4000
     """Input records that a unit of work takes at most (one fetched batch more or less)."""

@@ -24,27 +24,29 @@ async def apart(stack: Stack, options: Options, tell: Teller) -> list[Measured]:
         await site.publish_backlog(store.store_ids(options.stores), count)
         tell.begin("the stock worker drains them", count)
         stock = await drain_stock(site, count, tell)
-        if Part.STOCK in wanted:
-            beside: dict[str, Figure] = {}
+        if Part.HISTORY in wanted or Part.REPLAY in wanted:
+            tell.begin("the history worker drains what came of them", count)
+            history = await drain_history(site, count, tell)
+            copied: dict[str, Figure] = {}
             if compared:
+                tell.begin("a bare client copies the same rows")
+                copied["bare COPY"] = (await references.bare(site, "copy")).figure("client")
+            if Part.HISTORY in wanted:
+                found.append(
+                    Measured(name="history worker, backlog", unit=UNIT, figure=history, beside=copied)
+                )
+            if Part.REPLAY in wanted:
+                figure = await replay(site, count, tell)
+                found.append(Measured(name="replay", unit=UNIT, figure=figure, beside=copied))
+        if Part.STOCK in wanted:
+            moved: dict[str, Figure] = {}
+            if compared:
+                # The last of all: what it writes is in the outgoing topics, a second time.
                 tell.begin("bare clients consume, decode and produce as much")
-                beside["bare consume, decode, produce"] = (await references.bare(site, "move")).figure(
+                moved["bare consume, decode, produce"] = (await references.bare(site, "move")).figure(
                     "client"
                 )
-            found.append(Measured(name="stock worker, backlog", unit=UNIT, figure=stock, beside=beside))
-        if Part.HISTORY not in wanted and Part.REPLAY not in wanted:
-            return found
-        tell.begin("the history worker drains what came of them", count)
-        history = await drain_history(site, count, tell)
-        copied: dict[str, Figure] = {}
-        if compared:
-            tell.begin("a bare client copies the same rows")
-            copied["bare COPY"] = (await references.bare(site, "copy")).figure("client")
-        if Part.HISTORY in wanted:
-            found.append(Measured(name="history worker, backlog", unit=UNIT, figure=history, beside=copied))
-        if Part.REPLAY in wanted:
-            figure = await replay(site, count, tell)
-            found.append(Measured(name="replay", unit=UNIT, figure=figure, beside=copied))
+            found.insert(0, Measured(name="stock worker, backlog", unit=UNIT, figure=stock, beside=moved))
     return found
 
 
