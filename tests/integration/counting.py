@@ -105,10 +105,10 @@ class Counting:
         finally:
             await admin.close()
 
-    def start(self, slot: int = 0, **options: Any) -> Process:
+    def start(self, slot: int = 0, program: str = "counting_worker", **options: Any) -> Process:
         """Start a worker; a second one needs another slot."""
         chosen = {"bootstrap": self.bootstrap, "prefix": self.prefix, "slot": slot} | options
-        process = Process("tests.integration.counting_worker", chosen, self._logs / f"worker-{slot}.log")
+        process = Process(f"tests.integration.{program}", chosen, self._logs / f"worker-{slot}.log")
         self._processes.append(process)
         return process
 

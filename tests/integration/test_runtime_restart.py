@@ -70,6 +70,12 @@ async def test_a_stop_before_the_broker_answers_ends_at_once(prefix: str, tmp_pa
     assert worker.said("Kafka at 127.0.0.1:1 does not answer")
 
 
+async def test_a_worker_whose_membership_ends_before_it_has_a_partition_ends_too(counting: Counting) -> None:
+    worker = counting.start(program="brokerless_worker")
+    assert await worker.ended() == ExitCode.CRASHED
+    assert worker.said(f"membership in the group {counting.prefix}stock ended")
+
+
 async def test_a_missing_topic_is_named_with_what_to_do(bootstrap: str, prefix: str, tmp_path: Path) -> None:
     counting = Counting(bootstrap, prefix, tmp_path)
     await counting.create(SOURCES)
