@@ -29,7 +29,6 @@ QUICK_RETRY_S = 0.005
 QUICK_FOR_S = 0.5
 PATIENT_RETRY_S = 0.1
 ABORT_TIMEOUT_S = 2.0
-STOP_TIMEOUT_S = 2.0
 # A marker that is not there after so long is written once more, which does no harm if it was only late.
 MARKERS_LATE_S = 1.0
 # Markers take some milliseconds; to ask for them costs about as much as a fifth of a commit.
